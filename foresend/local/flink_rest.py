@@ -1,0 +1,140 @@
+"""What a Flink cluster says and does over its REST interface."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any
+
+from foresend.local.ports import LOOPBACK
+from foresend.processes import ProcessFailed
+from schemas.errors import TransientError
+
+ANSWER_S = 10.0
+POLL_S = 0.1
+SAVEPOINT_S = 120.0
+
+
+class FlinkUnavailable(TransientError):
+    """The cluster's REST interface does not answer, or refuses; the message holds its words."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """A job's checkpoints so far. `restored`: how often it went back to one."""
+
+    completed: int
+    failed: int
+    in_progress: int
+    restored: int
+    latest_path: str | None
+
+
+class FlinkRest:
+    """One cluster, by its REST port on loopback."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://{LOOPBACK}:{port}"
+
+    def task_manager_names(self) -> list[str]:
+        """Those registered (a killed one stays until its heartbeat is missed); none when nobody answers."""
+        try:
+            return [manager["id"] for manager in self.get("/taskmanagers")["taskmanagers"]]
+        except FlinkUnavailable:
+            return []
+
+    def is_up(self) -> bool:
+        """Whether the job manager takes requests."""
+        try:
+            self.get("/overview")
+        except FlinkUnavailable:
+            return False
+        return True
+
+    def jobs(self) -> dict[str, str]:
+        """State by job id."""
+        return {job["id"]: job["status"] for job in self.get("/jobs")["jobs"]}
+
+    def status(self, job: str) -> str:
+        """RUNNING, RESTARTING, FAILED, FINISHED, CANCELED …"""
+        return str(self.get(f"/jobs/{job}")["state"])
+
+    def tasks_running(self, job: str) -> bool:
+        """Whether every subtask is RUNNING; the job itself says so before its tasks do."""
+        found = self.get(f"/jobs/{job}")
+        return bool(found["vertices"]) and all(
+            vertex["tasks"]["RUNNING"] == vertex["parallelism"] for vertex in found["vertices"]
+        )
+
+    def checkpoints(self, job: str) -> Checkpoints:
+        """How its checkpoints went."""
+        found = self.get(f"/jobs/{job}/checkpoints")
+        counts, latest = found["counts"], found["latest"]["completed"]
+        return Checkpoints(
+            completed=counts["completed"],
+            failed=counts["failed"],
+            in_progress=counts["in_progress"],
+            restored=counts["restored"],
+            latest_path=latest["external_path"] if latest else None,
+        )
+
+    def restarts(self, job: str) -> int:
+        """How often the job was restarted since it was submitted."""
+        found = self.get(f"/jobs/{job}/metrics?get=numRestarts")
+        return int(found[0]["value"]) if found else 0
+
+    def failures(self, job: str) -> list[str]:
+        """The newest exceptions, root first, as stack traces."""
+        entries = self.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
+        return [entry["stacktrace"] for entry in entries]
+
+    def cancel(self, job: str) -> None:
+        """Cancel; checkpoints stay."""
+        self._ask("PATCH", f"/jobs/{job}?mode=cancel", None)
+
+    def stop_with_savepoint(self, job: str, timeout_s: float = SAVEPOINT_S) -> str:
+        """Stop the job and return the path its state was saved under.
+
+        Raises:
+            ProcessFailed: the savepoint failed or took too long.
+        """
+        trigger = self._ask("POST", f"/jobs/{job}/stop", {"drain": False})["request-id"]
+        deadline = monotonic() + timeout_s
+        while monotonic() < deadline:
+            found = self.get(f"/jobs/{job}/savepoints/{trigger}")
+            if found["status"]["id"] == "COMPLETED":
+                operation = found["operation"]
+                if "location" not in operation:
+                    raise ProcessFailed(
+                        f"job {job}: savepoint failed: {operation['failure-cause']['stack-trace']}"
+                    )
+                return str(operation["location"])
+            sleep(POLL_S)
+        raise ProcessFailed(f"job {job}: no savepoint within {timeout_s:g} s")
+
+    def get(self, path: str) -> Any:
+        """The decoded answer to a GET.
+
+        Raises:
+            FlinkUnavailable: no answer, or an error.
+        """
+        return self._ask("GET", path, None)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.url + path, data=data, method=method, headers={"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            words = error.read().decode(errors="replace")
+            raise FlinkUnavailable(f"Flink answered {error.code} to {method} {path}: {words}") from error
+        except (OSError, ValueError) as error:
+            raise FlinkUnavailable(
+                f"Flink at {self.url} gave no answer to {method} {path}: {error}"
+            ) from error

@@ -1,0 +1,112 @@
+"""What is decided for a user, what is shown, and what is learnt from it."""
+
+from typing import Self
+
+import msgspec
+
+from schemas.codec import Versioned
+from schemas.ids import DecisionId, Locale, ReleaseId, SendId, SlotName, TemplateName, UserId, VariantId, WorkspaceId
+from schemas.versions import Version
+from schemas.worlds import WorldRef
+
+TERMS = ("prior", "content")
+"""The additive terms of a score, in the order in which `SlotDecision.terms` packs them."""
+
+
+class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
+    """One slot's distribution over its allowed variants.
+
+    variants       the n allowed variants, in the library's order
+    probabilities  the policy's, before candidates were chosen; n numbers that sum to 1
+    terms          float32, shape (n, len(TERMS)), little-endian: contributions, which sum to each variant's score
+    features       float32, shape (n,): the affinity of each variant at the decision, what learning needs again
+    """
+
+    slot: SlotName
+    variants: tuple[VariantId, ...]
+    probabilities: tuple[float, ...]
+    terms: bytes
+    features: bytes
+
+
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
+    """One variant for each slot: `choice[i]` is an index into `slots[i].variants`."""
+
+    choice: bytes
+    probability: float
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True):
+    """The candidates and probabilities of one user and template at one moment. Candidates' probabilities sum to 1."""
+
+    id: DecisionId
+    workspace: WorkspaceId
+    template: TemplateName
+    user: UserId
+    release: ReleaseId
+    world: WorldRef
+    locale: Locale
+    policy: str
+    cause: str
+    """Why it was made: a reason of `foresend_render_total`."""
+    at_ms: int
+    slots: tuple[SlotDecision, ...]
+    candidates: tuple[Candidate, ...]
+
+    def variants_of(self, candidate: int) -> tuple[VariantId, ...]:
+        """The variant that a candidate shows in each slot, in the order of `slots`."""
+        choice = self.candidates[candidate].choice
+        return tuple(slot.variants[i] for slot, i in zip(self.slots, choice, strict=True))
+
+
+class Rendered(msgspec.Struct, frozen=True, array_like=True):
+    """One message, ready but for its send marks. Bodies are UTF-8 bytes."""
+
+    subject: str
+    preheader: str
+    html: bytes
+    text: bytes
+
+
+class Communication(Versioned, frozen=True):
+    """A cache entry: a decision, and each of its candidates rendered whole.
+
+    bodies       one packed `Rendered` for each candidate, compressed (zstd) with the release's dictionary
+    valid_until  for each candidate, milliseconds; 0 is for ever
+    grave        the user was erased: nothing is here, and nothing older may come back
+    """
+
+    version: Version
+    decision: Decision | None
+    bodies: tuple[bytes, ...] = ()
+    valid_until_ms: tuple[int, ...] = ()
+    dictionary: int = 0
+    grave: bool = False
+
+    @classmethod
+    def of_grave(cls, version: Version) -> Self:
+        """The entry of an erased user, which only a higher version may replace."""
+        return cls(version=version, decision=None, grave=True)
+
+
+class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A candidate actually served: all that learning needs, so that nothing must be remembered elsewhere.
+
+    candidate     index among the decision's candidates; -1 for the fallback
+    propensity    probability of that draw, after candidates no longer valid were left out
+    probabilities of all K candidates, as drawn from
+    slots, variants, features  slot by slot what was shown, and its affinity at the decision
+    """
+
+    send_id: SendId
+    template: TemplateName
+    decision: DecisionId
+    candidate: int
+    propensity: float
+    probabilities: tuple[float, ...] = ()
+    slots: tuple[SlotName, ...] = ()
+    variants: tuple[VariantId, ...] = ()
+    features: tuple[float, ...] = ()
+    policy: str = ""
+    fallback: str = ""
+    """Why the fallback was served; empty where a candidate was."""

@@ -1,0 +1,128 @@
+"""The event: one thing that happened to one user, as the collector wrote it to the topic `events` (JSON)."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.decisions import Exposure
+from schemas.errors import Reason, SchemaError
+from schemas.ids import EventId, RecordId, UserId, WorkspaceId
+from schemas.worlds import WorldRef
+
+EVENT_BYTES_MAX = 1_000_000
+"""Larger input is refused by the collector (413) and goes to the dead letters elsewhere."""
+ID_LENGTH_MAX = 256
+DEPTH_MAX = 100
+"""Deeper nesting is refused: no client of the Segment protocol needs it, and it bounds every recursion over an event."""
+
+_ID = msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)
+Millis = Annotated[int, msgspec.Meta(ge=0, lt=1 << 46)]
+"""Milliseconds since 1970, UTC; up to the year 4199, so that it fits every packed form."""
+
+
+class EventKind(StrEnum):
+    """The kinds of Segment's spec, and those that Foresend itself writes."""
+
+    TRACK = "track"
+    IDENTIFY = "identify"
+    PAGE = "page"
+    SCREEN = "screen"
+    GROUP = "group"
+    ALIAS = "alias"
+    EXPOSURE = "exposure"
+    ERASE = "erase"
+    REFRESH = "refresh"
+    HEARTBEAT = "heartbeat"
+
+
+BEHAVIOUR = frozenset({EventKind.TRACK, EventKind.PAGE, EventKind.SCREEN})
+"""Kinds that move a user's features. The others tell something else: who one is, what was sent, one's rights."""
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One event. Times are in milliseconds since 1970, UTC.
+
+    at_ms        when it happened, by the sender's clock, corrected for skew
+    received_ms  when the collector took it; in a replay topic the record's own time
+    name         the event's name of a track call, the page's of a page call
+    """
+
+    workspace: Annotated[WorkspaceId, _ID]
+    user: Annotated[UserId, _ID]
+    record_id: Annotated[RecordId, _ID]
+    id: Annotated[EventId, _ID]
+    kind: EventKind
+    at_ms: Millis
+    received_ms: Millis
+    world: WorldRef = WorldRef()
+    name: str = ""
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+    exposure: Exposure | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Event)
+_KIND_PATH = re.compile(r"`\$\.kind`")
+
+
+def encode_event(event: Event) -> bytes:
+    """JSON, as the topic `events` holds it."""
+    return _encoder.encode(event)
+
+
+def decode_event(data: bytes) -> Event:
+    """Read one record of the topic `events`.
+
+    Raises:
+        SchemaError: with the reason why the bytes are not an event.
+    """
+    if len(data) > EVENT_BYTES_MAX:
+        raise SchemaError(Reason.TOO_LARGE, f"expected at most {EVENT_BYTES_MAX} bytes, got {len(data)}")
+    try:
+        event = _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        reason = Reason.UNKNOWN_KIND if _KIND_PATH.search(str(error)) else Reason.WRONG_TYPE
+        raise SchemaError(reason, str(error)) from None
+    except RecursionError:
+        raise _too_deep() from None
+    except UnicodeDecodeError:
+        raise SchemaError(Reason.BAD_UTF8, "expected UTF-8") from None
+    except msgspec.DecodeError as error:
+        raise SchemaError(_reason_of(data), str(error)) from None
+    _check_depth(data, event)
+    return event
+
+
+def _reason_of(data: bytes) -> Reason:
+    """Why a decoder refused bytes as JSON: told apart for the reader of the dead letters."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return Reason.BAD_UTF8
+    return Reason.NOT_FINITE if re.search(r"[:\[,]\s*-?(NaN|Infinity)\b", text) else Reason.NOT_JSON
+
+
+def _check_depth(data: bytes, event: Event) -> None:
+    """Refuse deep nesting, by the same bound wherever the event is read.
+
+    Counting brackets is cheap, and few of them cannot be deep; only the rest is walked through.
+    """
+    if data.count(b"[") + data.count(b"{") > DEPTH_MAX:
+        level: list[Any] = [event.properties, event.traits, event.context]
+        for _ in range(DEPTH_MAX):
+            level = [child for item in level for child in _children(item)]
+        if level:
+            raise _too_deep()
+
+
+def _children(value: Any) -> list[Any]:
+    items = value.values() if isinstance(value, dict) else value
+    return [item for item in items if isinstance(item, (dict, list))]
+
+
+def _too_deep() -> SchemaError:
+    return SchemaError(Reason.TOO_DEEP, f"expected at most {DEPTH_MAX} levels of nesting")

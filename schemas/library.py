@@ -1,0 +1,170 @@
+"""The variant library as it is released: immutable, compiled, published whole to the topic `library`."""
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas.codec import Versioned
+from schemas.decisions import Rendered
+from schemas.ids import FieldName, Locale, ReleaseId, SlotName, Tag, TemplateName, VariantId, WorkspaceId
+
+
+class MessageClass(StrEnum):
+    """What a template is for; it decides which rules of permission hold."""
+
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+    CRITICAL = "critical"
+
+
+class TagRule(msgspec.Struct, frozen=True, array_like=True):
+    """How an event's property becomes tags.
+
+    property  a path into properties, dots between names, `[]` where a list is gone through: `products[].category`
+    events    names of events it holds for; none named: all of them
+    weight    what one event adds to the engagement with the tag
+    """
+
+    property: str
+    events: tuple[str, ...] = ()
+    weight: float = 1.0
+    prefix: str = ""
+
+
+class FeatureSettings(msgspec.Struct, frozen=True, array_like=True):
+    """How a profile forgets."""
+
+    tag_half_life_ms: int = 14 * 86_400_000
+    rhythm_half_life_ms: int = 56 * 86_400_000
+    late_after_ms: int = 3 * 86_400_000
+
+
+class PolicySettings(msgspec.Struct, frozen=True, array_like=True):
+    """The rule that turns scores into probabilities, and how many candidates are kept."""
+
+    kind: str = "softmax"
+    temperature: float = 0.5
+    floor: float = 0.01
+    candidates: int = 8
+
+
+class ShiftSettings(msgspec.Struct, frozen=True, array_like=True):
+    """When a distribution has moved enough to render again.
+
+    divergence   Jensen–Shannon divergence in bits above which it has
+    lead         by how much a new favourite must lead the old one (hysteresis)
+    preference   total variation by which the preference vector must move before anything is scored
+    """
+
+    divergence: float = 0.01
+    lead: float = 0.02
+    preference: float = 0.05
+
+
+class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
+    """How a user's own models learn."""
+
+    rate: float = 0.1
+    shrinkage: float = 0.01
+    attribution_ms: int = 7 * 86_400_000
+
+
+class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
+    """What `foresend.yaml` says, for all templates of a workspace."""
+
+    default_locale: Locale
+    timezone: str
+    tags: tuple[TagRule, ...] = ()
+    features: FeatureSettings = FeatureSettings()
+    policy: PolicySettings = PolicySettings()
+    shift: ShiftSettings = ShiftSettings()
+    learning: LearningSettings = LearningSettings()
+
+
+class Variant(msgspec.Struct, frozen=True, array_like=True):
+    """One way to fill a slot.
+
+    content      for each locale, each part of the slot's kind (text; src and alt; text and url …)
+    valid_from_ms, valid_until_ms   half-open, milliseconds; 0 is no bound
+    """
+
+    id: VariantId
+    tags: tuple[Tag, ...]
+    content: dict[Locale, dict[str, str]]
+    valid_from_ms: int = 0
+    valid_until_ms: int = 0
+
+
+class Slot(msgspec.Struct, frozen=True, array_like=True):
+    """A place in a template that can be filled in more than one way. `kind` names its parts."""
+
+    name: SlotName
+    kind: str
+    variants: tuple[Variant, ...]
+
+
+class Pair(msgspec.Struct, frozen=True, array_like=True):
+    """Two variants of different slots, `(slot, variant)` each."""
+
+    first: tuple[SlotName, VariantId]
+    second: tuple[SlotName, VariantId]
+
+
+class ContentRules(msgspec.Struct, frozen=True, array_like=True):
+    """What may stand together.
+
+    forbidden  both of a pair are never shown together
+    required   where the first is shown, the second is too
+    """
+
+    forbidden: tuple[Pair, ...] = ()
+    required: tuple[Pair, ...] = ()
+
+
+class Field(msgspec.Struct, frozen=True, array_like=True):
+    """A person's own value in a message, taken from the trait of that name; `default` for each locale."""
+
+    name: FieldName
+    default: dict[Locale, str]
+    length_max: int = 64
+
+
+class Template(msgspec.Struct, frozen=True, array_like=True):
+    """A layout with named slots.
+
+    layouts  for each locale, compiled: Jinja2 sources of HTML and text body, by content hash in `Release.layouts`
+    """
+
+    name: TemplateName
+    message_class: MessageClass
+    slots: tuple[Slot, ...]
+    fields: tuple[Field, ...]
+    layouts: dict[Locale, str]
+    rules: ContentRules = ContentRules()
+
+
+class Layout(msgspec.Struct, frozen=True, array_like=True):
+    """A compiled layout shape: Jinja2 sources in which slots, fields and send marks are still open."""
+
+    html: str
+    text: str
+    locale: Locale
+
+
+class Release(Versioned, frozen=True):
+    """A library release: the value of one record of the topic `library`.
+
+    fallbacks   default content of a template and locale, key `template/locale`, send marks open
+    dictionary  zstd dictionary trained on renders of sample people only; empty: none
+    """
+
+    workspace: WorkspaceId
+    id: ReleaseId
+    settings: WorkspaceSettings
+    templates: tuple[Template, ...]
+    layouts: dict[str, Layout]
+    fallbacks: dict[str, Rendered]
+    dictionary: bytes = b""
+    dictionary_id: int = 0
+    mark_prefix: str = ""
+    """Begins every send mark of this release; no person's value may hold it."""

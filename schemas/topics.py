@@ -1,0 +1,117 @@
+"""Every Kafka topic, in one table: key, partitions, clean-up, retention, purpose, and how a person is erased from it."""
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+PARTITIONS = 12
+"""Partitions of topics keyed by user. Fixed for life: who owns a key is murmur2 of it modulo this number."""
+RECORD_BYTES_MAX = 8 * 1024 * 1024
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the table.
+
+    key         shape of the record's key (`schemas.keys`)
+    config      Kafka's own settings of the topic
+    personal    holds data of persons; then `erasure` says how one is removed
+    """
+
+    name: str
+    key: str
+    partitions: int
+    purpose: str
+    retention: str
+    personal: bool
+    erasure: str
+    config: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _config(**settings: str | int) -> MappingProxyType[str, str]:
+    named = {name.replace("_", "."): str(value) for name, value in settings.items()}
+    return MappingProxyType({"max.message.bytes": str(RECORD_BYTES_MAX)} | named)
+
+
+EVENTS = Topic(
+    name="events",
+    key="workspace|user|record",
+    partitions=PARTITIONS,
+    purpose="behaviour, exposures, rewards and rights of users, as received",
+    retention="90 days",
+    personal=True,
+    erasure="a tombstone for each record of the user; compaction removes it",
+    config=_config(
+        cleanup_policy="compact,delete",
+        message_timestamp_type="LogAppendTime",
+        retention_ms=90 * DAY_MS,
+        segment_ms=DAY_MS,
+    ),
+)
+COMMUNICATIONS = Topic(
+    name="communications",
+    key="workspace|template|user",
+    partitions=PARTITIONS,
+    purpose="each user's finished messages, from the job to the cache",
+    retention="newest of each key",
+    personal=True,
+    erasure="a versioned grave at once, a tombstone after it",
+    config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime", segment_ms=DAY_MS),
+)
+LIBRARY = Topic(
+    name="library",
+    key="workspace|release number",
+    partitions=1,
+    purpose="releases of variant libraries; an offset names a state of it for ever",
+    retention="for ever: keys are unique",
+    personal=False,
+    erasure="holds no person",
+    config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
+)
+MODELS = Topic(
+    name="models",
+    key="workspace|snapshot number",
+    partitions=1,
+    purpose="population weights; an offset names a state of it for ever",
+    retention="for ever: keys are unique",
+    personal=False,
+    erasure="holds aggregates only",
+    config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
+)
+DEAD_LETTERS = Topic(
+    name="dead_letters",
+    key="source|partition|offset",
+    partitions=1,
+    purpose="input that could not be used, whole, with the reason",
+    retention="7 days",
+    personal=True,
+    erasure="ages out",
+    config=_config(
+        cleanup_policy="delete",
+        message_timestamp_type="LogAppendTime",
+        retention_ms=7 * DAY_MS,
+    ),
+)
+
+TOPICS = (EVENTS, COMMUNICATIONS, LIBRARY, MODELS, DEAD_LETTERS)
+
+
+def replay_topic(name: str) -> Topic:
+    """A topic like `events` whose records carry their own times, for history of any age.
+
+    Retention by time is off: Kafka would compare those times with now and delete at once.
+    """
+    return Topic(
+        name=name,
+        key=EVENTS.key,
+        partitions=EVENTS.partitions,
+        purpose="history, replayed through the job",
+        retention="until the topic is deleted",
+        personal=True,
+        erasure=EVENTS.erasure,
+        config=_config(
+            cleanup_policy="compact",
+            message_timestamp_type="CreateTime",
+            segment_ms=(1 << 62),
+        ),
+    )
