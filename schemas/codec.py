@@ -1,37 +1,48 @@
 """One codec for every shape that crosses a process: a schema version byte, then MessagePack. Never pickle."""
 
-from collections.abc import Callable
-from functools import cache
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
 from schemas.errors import StateCorrupt, StateVersionError
 
-Upgrade = Callable[[bytes], "Versioned"]
+Upgrade = Callable[[bytes], Any]
 """Reads the body of one older version and returns today's shape."""
 
 
-class Versioned(msgspec.Struct, array_like=True):
+class Versioned(msgspec.Struct, array_like=True, frozen=True):
     """Base of shapes with a schema version: fields are stored by position, so new ones go last, with a default."""
 
     SCHEMA_VERSION: ClassVar[int] = 1
-    UPGRADES: ClassVar[dict[int, Upgrade]] = {}
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {}
     """One upgrade for each older version that is still read."""
 
 
-S = TypeVar("S", bound=Versioned)
+class Cell(msgspec.Struct, array_like=True):
+    """Base of keyed state: like `Versioned`, but changed in place by the one step that holds it."""
+
+    SCHEMA_VERSION: ClassVar[int] = 1
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {}
+
+
+S = TypeVar("S", bound=Versioned | Cell)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(shape: Versioned) -> bytes:
+def encode(shape: Versioned | Cell) -> bytes:
     """Pack a shape: one version byte, then MessagePack. Equal shapes give equal bytes."""
     return bytes((shape.SCHEMA_VERSION,)) + _encoder.encode(shape)
 
 
-@cache
-def _decoder(kind: type[S]) -> msgspec.msgpack.Decoder[S]:
-    return msgspec.msgpack.Decoder(kind)
+_decoders: dict[type[Versioned | Cell], msgspec.msgpack.Decoder[Any]] = {}
+
+
+def _decoder(kind: type[Versioned | Cell]) -> msgspec.msgpack.Decoder[Any]:
+    found = _decoders.get(kind)
+    if found is None:
+        found = _decoders[kind] = msgspec.msgpack.Decoder(kind)
+    return found
 
 
 def decode(kind: type[S], data: bytes) -> S:
@@ -47,10 +58,9 @@ def decode(kind: type[S], data: bytes) -> S:
     body = memoryview(data)[1:]
     try:
         if version == kind.SCHEMA_VERSION:
-            return _decoder(kind).decode(body)
+            return cast("S", _decoder(kind).decode(body))
         if version in kind.UPGRADES:
-            upgraded: Any = kind.UPGRADES[version](bytes(body))
-            return upgraded  # type: ignore[no-any-return]
+            return cast("S", kind.UPGRADES[version](bytes(body)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateCorrupt(f"cannot read {kind.__name__} version {version}: {error}") from error
     raise StateVersionError(

@@ -5,7 +5,17 @@ from typing import Self
 import msgspec
 
 from schemas.codec import Versioned
-from schemas.ids import DecisionId, Locale, ReleaseId, SendId, SlotName, TemplateName, UserId, VariantId, WorkspaceId
+from schemas.ids import (
+    DecisionId,
+    Locale,
+    ReleaseId,
+    SendId,
+    SlotName,
+    TemplateName,
+    UserId,
+    VariantId,
+    WorkspaceId,
+)
 from schemas.versions import Version
 from schemas.worlds import WorldRef
 

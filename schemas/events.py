@@ -15,7 +15,7 @@ EVENT_BYTES_MAX = 1_000_000
 """Larger input is refused by the collector (413) and goes to the dead letters elsewhere."""
 ID_LENGTH_MAX = 256
 DEPTH_MAX = 100
-"""Deeper nesting is refused: no client of the Segment protocol needs it, and it bounds every recursion over an event."""
+"""Deeper nesting is refused: no client needs it, and it bounds every recursion over an event."""
 
 _ID = msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)
 Millis = Annotated[int, msgspec.Meta(ge=0, lt=1 << 46)]
@@ -38,7 +38,7 @@ class EventKind(StrEnum):
 
 
 BEHAVIOUR = frozenset({EventKind.TRACK, EventKind.PAGE, EventKind.SCREEN})
-"""Kinds that move a user's features. The others tell something else: who one is, what was sent, one's rights."""
+"""Kinds that move a user's features. The others tell who one is, what was sent, or one's rights."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -5,6 +5,10 @@ from schemas.ids import RecordId, TemplateName, UserId, WorkspaceId
 
 _SEPARATOR = "|"
 
+SYSTEM_WORKSPACE = WorkspaceId("-")
+"""Owner of records that belong to no workspace; no workspace may take this name."""
+HEARTBEAT_USER = UserId("heartbeat")
+
 
 def join_key(*parts: str) -> bytes:
     r"""Join parts into one key; `|` and `%` inside a part are percent-encoded.

@@ -20,7 +20,7 @@ class MessageClass(StrEnum):
 class TagRule(msgspec.Struct, frozen=True, array_like=True):
     """How an event's property becomes tags.
 
-    property  a path into properties, dots between names, `[]` where a list is gone through: `products[].category`
+    property  a path into properties; dots between names, `[]` goes through a list: `products[].category`
     events    names of events it holds for; none named: all of them
     weight    what one event adds to the engagement with the tag
     """
@@ -132,7 +132,7 @@ class Field(msgspec.Struct, frozen=True, array_like=True):
 class Template(msgspec.Struct, frozen=True, array_like=True):
     """A layout with named slots.
 
-    layouts  for each locale, compiled: Jinja2 sources of HTML and text body, by content hash in `Release.layouts`
+    layouts  for each locale, the key in `Release.layouts`: the content hash of a compiled layout
     """
 
     name: TemplateName

@@ -1,4 +1,4 @@
-"""Every Kafka topic, in one table: key, partitions, clean-up, retention, purpose, and how a person is erased from it."""
+"""Every Kafka topic in one table: key, partitions, clean-up, retention, purpose, erasure of a person."""
 
 from dataclasses import dataclass, field
 from types import MappingProxyType

@@ -21,7 +21,7 @@ class Position(NamedTuple):
 def version_of(newest: Position, sequence: int) -> Version:
     """The version of the `sequence`-th thing written since `newest` was applied.
 
-    >>> version_of(Position(5, 0, 9), 0) < version_of(Position(5, 0, 10), 0) < version_of(Position(6, 0, 0), 0)
+    >>> version_of(Position(5, 0, 9), 0) < version_of(Position(5, 0, 10), 0)
     True
     """
     return Version(_LAYOUT.pack(newest.log_ms, newest.partition, newest.offset, sequence))
