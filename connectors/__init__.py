@@ -1,0 +1,1 @@
+"""Everything that waits: Kafka, the cache, the collector and the gateway."""

@@ -35,10 +35,10 @@ def encode(shape: Versioned | Cell) -> bytes:
     return bytes((shape.SCHEMA_VERSION,)) + _encoder.encode(shape)
 
 
-_decoders: dict[type[Versioned | Cell], msgspec.msgpack.Decoder[Any]] = {}
+_decoders: dict[type[Any], msgspec.msgpack.Decoder[Any]] = {}
 
 
-def _decoder(kind: type[Versioned | Cell]) -> msgspec.msgpack.Decoder[Any]:
+def _decoder(kind: type[Any]) -> msgspec.msgpack.Decoder[Any]:
     found = _decoders.get(kind)
     if found is None:
         found = _decoders[kind] = msgspec.msgpack.Decoder(kind)

@@ -28,8 +28,8 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
 
     variants       the n allowed variants, in the library's order
     probabilities  the policy's, before candidates were chosen; n numbers that sum to 1
-    terms          float32, shape (n, len(TERMS)), little-endian: contributions, which sum to each variant's score
-    features       float32, shape (n,): the affinity of each variant at the decision, what learning needs again
+    terms          float32, shape (n, len(TERMS)), little-endian: what each term adds to each variant's score
+    features       float32, shape (n,): the affinity of each variant at the decision; learning needs it again
     """
 
     slot: SlotName
@@ -47,7 +47,7 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):
-    """The candidates and probabilities of one user and template at one moment. Candidates' probabilities sum to 1."""
+    """The candidates of one user and template at one moment; their probabilities sum to 1."""
 
     id: DecisionId
     workspace: WorkspaceId

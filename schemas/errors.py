@@ -39,7 +39,7 @@ class SchemaError(DataError):
 
 
 class UnknownWorkspace(DataError):
-    """The event names a workspace of which its world holds no release. The operator releases it, then redrives."""
+    """The event's world holds no release of its workspace. The operator releases it, then redrives."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.UNKNOWN_WORKSPACE, message)

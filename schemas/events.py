@@ -21,6 +21,11 @@ _ID = msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)
 Millis = Annotated[int, msgspec.Meta(ge=0, lt=1 << 46)]
 """Milliseconds since 1970, UTC; up to the year 4199, so that it fits every packed form."""
 
+AGE_MAX_MS = 90 * 86_400_000
+"""An event that happened longer than this before it was received is refused: the log itself is kept as long."""
+AHEAD_MAX_MS = 3_600_000
+"""An event further ahead of the receiver's clock is refused: its sender's clock is wrong."""
+
 
 class EventKind(StrEnum):
     """The kinds of Segment's spec, and those that Foresend itself writes."""
@@ -95,6 +100,20 @@ def decode_event(data: bytes) -> Event:
         raise SchemaError(_reason_of(data), str(error)) from None
     _check_depth(data, event)
     return event
+
+
+def check_time(at_ms: int, received_ms: int) -> None:
+    """Refuse an event that cannot have happened when it says, seen from when it was received.
+
+    Raises:
+        SchemaError: with the reason `time_out_of_range`.
+    """
+    if not received_ms - AGE_MAX_MS <= at_ms <= received_ms + AHEAD_MAX_MS:
+        raise SchemaError(
+            Reason.TIME_OUT_OF_RANGE,
+            f"expected a time from 90 days before to 1 hour after it was received, "
+            f"got one {(at_ms - received_ms) / 1000:+.0f} s from it",
+        )
 
 
 def _reason_of(data: bytes) -> Reason:

@@ -36,7 +36,6 @@ class FeatureSettings(msgspec.Struct, frozen=True, array_like=True):
 
     tag_half_life_ms: int = 14 * 86_400_000
     rhythm_half_life_ms: int = 56 * 86_400_000
-    late_after_ms: int = 3 * 86_400_000
 
 
 class PolicySettings(msgspec.Struct, frozen=True, array_like=True):

@@ -1,0 +1,94 @@
+"""The keyed state of one user: what is read and written on every event, and what only exposures touch."""
+
+import msgspec
+
+from online_models.decayed import DecayedCounts
+from schemas.codec import Cell
+from schemas.ids import FieldName, ReleaseId, SendId, SlotName, TemplateName, VariantId
+from schemas.versions import Position, Version, version_of
+from schemas.worlds import WorldRef
+
+SEEN_EVENTS_MAX = 128
+"""Newest event ids remembered: a repeat among them is a no-op. Kafka-in commits more often than that."""
+OPEN_EXPOSURES_MAX = 20
+TAGS_MAX = 32
+DEVICES_MAX = 6
+TRAITS_MAX = 16
+
+
+class Emitted(msgspec.Struct, array_like=True):
+    """What was last emitted for one template, as far as the next comparison needs it.
+
+    release        the release it was rendered from
+    shown          hash of the locale, field values and allowed variants it was rendered with
+    probabilities  for each slot float32, shape (n,)
+    until_ms       when the set of valid variants changes next; 0 is never
+    """
+
+    release: ReleaseId
+    shown: bytes
+    probabilities: tuple[bytes, ...]
+    until_ms: int = 0
+
+
+class Profile(Cell):
+    """The hot cell: read and written once for each event.
+
+    erased_at_ms        the user is a grave since then; 0 for the living
+    tombstone_at_ms     when the grave's tombstones are due; 0 where none is
+    seen                hashes of the newest event ids (`online_models.repeats`)
+    moved               how far the preference vector can have moved since last scored (total variation, upper bound)
+    exposures_until_ms  when the first open exposure's window ends; 0 where none is open
+    """
+
+    newest_log_ms: int = 0
+    newest_partition: int = 0
+    newest_offset: int = 0
+    sequence: int = 0
+    world: WorldRef = WorldRef()
+    erased_at_ms: int = 0
+    tombstone_at_ms: int = 0
+    seen: bytes = b""
+    first_seen_ms: int = 0
+    last_seen_ms: int = 0
+    events: int = 0
+    tags: DecayedCounts = msgspec.field(default_factory=DecayedCounts)
+    hours: DecayedCounts = msgspec.field(default_factory=DecayedCounts)
+    devices: DecayedCounts = msgspec.field(default_factory=DecayedCounts)
+    locale: str = ""
+    timezone: str = ""
+    traits: dict[FieldName, str] = {}
+    moved: float = 0.0
+    emitted: dict[TemplateName, Emitted] = {}
+    exposures_until_ms: int = 0
+
+    def advance(self, position: Position) -> None:
+        """Take note of the record that is being applied: versions written from now on name it."""
+        newest = Position(self.newest_log_ms, self.newest_partition, self.newest_offset)
+        if position > newest:
+            self.newest_log_ms, self.newest_partition, self.newest_offset = position
+            self.sequence = 0
+
+    def next_version(self) -> Version:
+        """The version for the next thing written for this user."""
+        newest = Position(self.newest_log_ms, self.newest_partition, self.newest_offset)
+        version = version_of(newest, self.sequence)
+        self.sequence += 1
+        return version
+
+
+class OpenExposure(msgspec.Struct, frozen=True, array_like=True):
+    """An exposure that waits for its reward: for each slot what was shown, and its affinity at the decision."""
+
+    send_id: SendId
+    template: TemplateName
+    until_ms: int
+    slots: tuple[SlotName, ...]
+    variants: tuple[VariantId, ...]
+    features: tuple[float, ...]
+
+
+class OpenExposures(Cell):
+    """A user's exposures inside their attribution window, oldest first; at most `OPEN_EXPOSURES_MAX`."""
+
+    items: tuple[OpenExposure, ...] = ()

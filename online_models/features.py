@@ -1,0 +1,125 @@
+"""Streaming features of one user: engagement with tags, weekly rhythm, devices, recency, and own traits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
+from schemas.events import Event
+from schemas.ids import FieldName, Tag
+from schemas.library import TagRule, WorkspaceSettings
+
+HOURS_OF_WEEK = 168
+TAG_LENGTH_MAX = 32
+TAGS_OF_EVENT_MAX = 16
+TRAIT_LENGTH_MAX = 128
+
+
+def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None:
+    """Move the features by one piece of behaviour. Order does not matter but for rounding."""
+    half_lives = settings.features
+    for tag, weight in tags_of(event, settings.tags):
+        _engage(profile, tag, weight, event.at_ms, half_lives.tag_half_life_ms)
+    zone = _zone(profile.timezone or settings.timezone) or _zone(settings.timezone)
+    local = datetime.fromtimestamp(event.at_ms / 1000, zone)
+    profile.hours.add(
+        local.weekday() * 24 + local.hour, 1.0, event.at_ms, half_lives.rhythm_half_life_ms, HOURS_OF_WEEK
+    )
+    device = _device_of(event.context)
+    if device:
+        profile.devices.add(device, 1.0, event.at_ms, half_lives.rhythm_half_life_ms, DEVICES_MAX)
+    profile.events += 1
+    profile.last_seen_ms = max(profile.last_seen_ms, event.at_ms)
+    profile.first_seen_ms = min(profile.first_seen_ms or event.at_ms, event.at_ms)
+
+
+def remember_traits(profile: Profile, event: Event, fields: frozenset[FieldName]) -> None:
+    """Keep the traits that some template shows (an allow-list), and the person's locale and zone."""
+    for name, value in event.traits.items():
+        if name in fields and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            profile.traits[FieldName(name)] = str(value)[:TRAIT_LENGTH_MAX]
+    while len(profile.traits) > TRAITS_MAX:
+        del profile.traits[max(profile.traits)]
+    remember_context(profile, event)
+
+
+def remember_context(profile: Profile, event: Event) -> None:
+    """Keep the locale and zone an event came with; a trait outweighs the context."""
+    locale = event.traits.get("locale") or event.context.get("locale")
+    if isinstance(locale, str) and locale:
+        profile.locale = locale[:TAG_LENGTH_MAX]
+    zone = event.traits.get("timezone") or event.context.get("timezone")
+    if isinstance(zone, str) and zone != profile.timezone and _zone(zone[:64]):
+        profile.timezone = zone[:64]
+
+
+def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
+    """The tags an event engages with, and how much, by the workspace's rules; each tag once, the most it gets.
+
+    >>> from schemas.library import TagRule
+    >>> from schemas.events import Event, EventKind
+    >>> bought = Event(workspace="w", user="u", record_id="r", id="i", kind=EventKind.TRACK, at_ms=0, received_ms=0,
+    ...                name="Order Completed", properties={"products": [{"category": "Jazz"}, {"category": "Folk"}]})
+    >>> tags_of(bought, [TagRule(property="products[].category", weight=3.0)])
+    [('jazz', 3.0), ('folk', 3.0)]
+    """
+    found: dict[Tag, float] = {}
+    for rule in rules:
+        if rule.events and event.name not in rule.events:
+            continue
+        for value in _values(event.properties, rule.property.split(".")):
+            if isinstance(value, str) and value.strip():
+                tag = Tag((rule.prefix + value.strip().lower())[:TAG_LENGTH_MAX])
+                found[tag] = max(found.get(tag, 0.0), rule.weight)
+    return list(found.items())[:TAGS_OF_EVENT_MAX]
+
+
+def affinity(shares: Mapping[int | str, float], tags: Sequence[Tag]) -> float:
+    """How much of a user's engagement goes to a variant's tags, from 0 to 1."""
+    return sum(shares.get(tag, 0.0) for tag in tags)
+
+
+def _engage(profile: Profile, tag: Tag, weight: float, at_ms: int, half_life_ms: int) -> None:
+    """Count engagement with a tag, and by how much it moves the preference vector.
+
+    Adding w to one key of a vector of total S moves its shares by (1 − share) · w / (S + w) in total variation;
+    such moves are added up (triangle inequality), so what has not moved by the sum has not moved.
+    """
+    counts = profile.tags
+    counts.add(tag, weight, at_ms, half_life_ms, TAGS_MAX)
+    whole = sum(counts.values.values())
+    after = counts.values.get(tag, 0.0)
+    if whole <= 0.0:
+        return
+    added = min(after, weight * 2.0 ** (at_ms / half_life_ms - counts.landmark))
+    rest = whole - added
+    share_before = (after - added) / rest if rest > 0.0 else 0.0
+    profile.moved += (1.0 - share_before) * added / whole
+
+
+def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
+    """All values at a path; a list in the end is gone through too."""
+    if not path:
+        yield from node if isinstance(node, list) else (node,)
+        return
+    if isinstance(node, dict):
+        name, each = path[0].removesuffix("[]"), path[0].endswith("[]")
+        child = node.get(name)
+        for item in child if each and isinstance(child, list) else (child,):
+            yield from _values(item, path[1:])
+
+
+def _device_of(context: Mapping[str, Any]) -> str:
+    device = context.get("device")
+    kind = device.get("type") if isinstance(device, dict) else None
+    return kind[:16].lower() if isinstance(kind, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
