@@ -17,7 +17,7 @@ class SlotPrior(msgspec.Struct, frozen=True, array_like=True):
     """A slot's population logit: `bias` + Σ weight × feature. A feature it does not name weighs nothing."""
 
     bias: float = 0.0
-    weights: dict[str, float] = {"affinity": AFFINITY_WEIGHT}
+    weights: dict[str, float] = msgspec.field(default_factory=lambda: {"affinity": AFFINITY_WEIGHT})
 
 
 class ModelSnapshot(Versioned, frozen=True):
