@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
@@ -130,10 +131,9 @@ class Child:
         if self._record is not None:
             self._record.unlink(missing_ok=True)
 
-    def log_tail(self) -> str:
-        """The last lines it wrote, for an error message."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+    def said(self) -> str:
+        """All it wrote, for an error message."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,6 @@ class _Starter:
     """
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="process-starter", daemon=True).start()
 
@@ -196,8 +195,10 @@ class _Starter:
         return started[0]
 
 
-_starter: _Starter | None = None
-_starter_lock = threading.Lock()
+@cache
+def _starter_of(_pid: int) -> _Starter:
+    """This process's starter; after a fork the thread is gone, and the pid another one."""
+    return _Starter()
 
 
 def start(program: Program) -> Child:
@@ -206,11 +207,7 @@ def start(program: Program) -> Child:
     Raises:
         ConfigError: the program cannot be run.
     """
-    global _starter
-    with _starter_lock:
-        if _starter is None or _starter.pid != os.getpid():
-            _starter = _Starter()
-    return _starter.start(program)
+    return _starter_of(os.getpid()).start(program)
 
 
 def _start(program: Program) -> Child:
@@ -234,24 +231,35 @@ def _start(program: Program) -> Child:
     return Child(popen, program.log, program.record)
 
 
-def wait_ready(child: Child, what: str, is_ready: Callable[[], bool], timeout_s: float) -> None:
+def wait_ready(
+    child: Child,
+    what: str,
+    is_ready: Callable[[], bool],
+    timeout_s: float,
+    excerpt: Callable[[str], str] | None = None,
+) -> None:
     """Poll until ready.
 
+    excerpt  picks from all the child wrote what the error message shows; by default, its last lines
+
     Raises:
-        ProcessFailed: it ended, or the time is over; the message ends with its last lines.
+        ProcessFailed: it ended, or the time is over.
     """
     deadline = monotonic() + timeout_s
     while not is_ready():
         if not child.is_running:
-            code = child.wait(0)
-            raise ProcessFailed(
-                f"{what} ended with code {code} before it was ready; {child.log}:\n{child.log_tail()}"
-            )
-        if monotonic() > deadline:
-            raise ProcessFailed(
-                f"{what} was not ready after {timeout_s:g} s; {child.log}:\n{child.log_tail()}"
-            )
-        sleep(POLL_S)
+            problem = f"{what} ended with code {child.wait(0)} before it was ready"
+        elif monotonic() > deadline:
+            problem = f"{what} was not ready after {timeout_s:g} s"
+        else:
+            sleep(POLL_S)
+            continue
+        raise ProcessFailed(f"{problem}; {child.log}:\n{(excerpt or last_lines)(child.said())}")
+
+
+def last_lines(text: str) -> str:
+    """The last lines of a log, for an error message."""
+    return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
 
 
 def end_identity(process: Identity, grace_s: float = GRACE_S) -> bool:

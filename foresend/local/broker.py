@@ -139,9 +139,7 @@ class Broker:
         before = _read_ports(self._ports_file)
         port = self._wanted_port or before[0]
         if self._wanted_port and not ports.is_free(port):
-            raise ConfigError(
-                f"the broker's port {port} is taken on {ports.LOOPBACK}; choose another with --port"
-            )
+            raise ConfigError(f"the broker's port {port} is taken on {ports.LOOPBACK}; choose another with --port")
         if not port or not ports.is_free(port):
             port = ports.free_port()
         controller = before[1]
@@ -167,16 +165,16 @@ class Broker:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={settings}"]
         child = processes.start(
-            processes.Program(
-                [java_path, *QUICK_JAVA, "-cp", classpath, *tool], log=self.folder / "format.log"
-            )
+            processes.Program([java_path, *QUICK_JAVA, "-cp", classpath, *tool], log=self.folder / "format.log")
         )
         try:
             code = child.wait(FORMAT_S)
         finally:
             child.kill()
         if code != 0:
-            raise processes.ProcessFailed(f"formatting {fresh} ended with code {code}:\n{child.log_tail()}")
+            raise processes.ProcessFailed(
+                f"formatting {fresh} ended with code {code}:\n{processes.last_lines(child.said())}"
+            )
         fresh.rename(data)
 
 

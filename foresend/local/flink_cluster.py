@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from foresend import processes
 from foresend.local import ports
+from foresend.local.flink_client import JobOrder, reason, submitted_job
 from foresend.local.flink_home import FlinkHome, Role
 from foresend.local.flink_rest import FlinkRest
 from schemas.errors import ConfigError
@@ -20,7 +21,6 @@ READY_S = 90.0
 STOP_GRACE_S = 15.0
 # The client starts a JVM and a Python, and plans the job: some 15 s on two busy cores.
 SUBMIT_S = 180.0
-MESSAGE_MAX = 4000
 JOB_MANAGER = "jobmanager"
 TASK_MANAGER = "taskmanager"
 
@@ -46,6 +46,7 @@ class FlinkCluster:
         self._rest_port = rest_port
         self._settings = dict(settings or {})
         self._children: dict[str, processes.Child] = {}
+        self._ids: dict[str, str] = {}
 
     @property
     def rest(self) -> FlinkRest:
@@ -76,9 +77,7 @@ class FlinkCluster:
             for record in self._records():
                 processes.clear_leftover(record, "a Flink cluster")
             if self._rest_port and not ports.is_free(self._rest_port):
-                raise ConfigError(
-                    f"the REST port {self._rest_port} is taken on {ports.LOOPBACK}; choose another"
-                )
+                raise ConfigError(f"the REST port {self._rest_port} is taken on {ports.LOOPBACK}; choose another")
             # Scratch files of processes that were killed; checkpoints are elsewhere.
             shutil.rmtree(self.home.folder / "work", ignore_errors=True)
             self.home.write(self._rest_port or ports.free_port(), ports.free_port(), self._settings)
@@ -115,45 +114,25 @@ class FlinkCluster:
         """SIGKILL, as a crash would."""
         self._child(number).kill()
 
-    def submit(
-        self,
-        job: Path,
-        arguments: Sequence[str] = (),
-        parallelism: int | None = None,
-        savepoint: str | None = None,
-        settings: Mapping[str, str] | None = None,
-    ) -> str:
-        """Submit a Python job, detached, and return its id.
-
-        savepoint  path of a savepoint or checkpoint to begin from
+    def submit(self, order: JobOrder) -> str:
+        """Submit a Python job and return its id; it runs on without us.
 
         Raises:
             ProcessFailed: Flink's client refused it; the message ends with its words.
         """
-        command = self.home.client_command(
-            [
-                "run",
-                "--detached",
-                *(["--parallelism", str(parallelism)] if parallelism else []),
-                *(["--fromSavepoint", savepoint] if savepoint else []),
-                *[f"-D{name}={value}" for name, value in (settings or {}).items()],
-                "--python",
-                str(job.resolve()),
-                *arguments,
-            ]
-        )
         log = self.home.logs / "submit.log"
         log.unlink(missing_ok=True)
+        command = self.home.client_command(order.command_line("--detached"))
         client = processes.start(processes.Program(command, log=log, environment=self.home.environment()))
         try:
             code = client.wait(SUBMIT_S)
         finally:
             client.kill()
         said = log.read_text(errors="replace")
-        found = re.search(r"Job has been submitted with JobID ([0-9a-f]{32})", said)
-        if code != 0 or found is None:
-            raise processes.ProcessFailed(f"submitting {job} ended with code {code}; {log}:\n{_reason(said)}")
-        return found.group(1)
+        job = submitted_job(said)
+        if code != 0 or job is None:
+            raise processes.ProcessFailed(f"submitting {order.script} ended with code {code}; {log}:\n{reason(said)}")
+        return job
 
     def __enter__(self) -> Self:
         self.start()
@@ -170,7 +149,8 @@ class FlinkCluster:
         work.mkdir(parents=True)
         own = {"io.tmp.dirs": str(work)}
         if role is Role.TASK_MANAGER:
-            own["taskmanager.resource-id"] = name
+            # New for each start: the job manager knows a killed one by its id until a heartbeat is missed.
+            self._ids[name] = own["taskmanager.resource-id"] = f"{name}-{uuid.uuid4().hex[:8]}"
         child = processes.start(
             processes.Program(
                 self.home.server_command(role, own),
@@ -185,11 +165,11 @@ class FlinkCluster:
         return child
 
     def _wait_registered(self, number: int) -> None:
-        name = f"{TASK_MANAGER}-{number}"
+        own_id = self._ids[f"{TASK_MANAGER}-{number}"]
         processes.wait_ready(
             self._child(number),
             f"Flink's task manager {number}",
-            lambda: name in self.rest.task_manager_names(),
+            lambda: own_id in self.rest.task_manager_ids(),
             READY_S,
         )
 
@@ -208,15 +188,3 @@ class FlinkCluster:
     def _records(self) -> list[Path]:
         """Task managers first: they end quicker while the job manager still answers."""
         return sorted(self.home.folder.glob("*.pid.json"), reverse=True)
-
-
-def _reason(said: str) -> str:
-    """What the client's output says about a failure: the job's own traceback where there is one."""
-    python = said.find("Traceback (most recent call last)")
-    said = (
-        said[python:].partition("org.apache.flink.client.program.ProgramAbortException")[0]
-        if python >= 0
-        else said
-    )
-    lines = [line for line in said.splitlines() if not line.startswith("\tat ")]
-    return "\n".join(lines)[:MESSAGE_MAX]

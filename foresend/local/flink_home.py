@@ -84,9 +84,7 @@ def wheel() -> Path:
 
 def class_path(with_connector: bool = True) -> str:
     """Flink's own jars, Python's glue, and the Kafka connector, in the order of Flink's scripts (dist last)."""
-    lib = sorted(
-        (wheel() / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name)
-    )
+    lib = sorted((wheel() / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name))
     python = list((wheel() / "opt").glob("flink-python-*.jar"))
     connector = [connector_jar()] if with_connector else []
     return os.pathsep.join(map(str, [*python, *connector, *lib]))
@@ -149,9 +147,7 @@ class FlinkHome:
         """
         file = self.conf / "config.yaml"
         if not file.exists():
-            raise ConfigError(
-                f"expected a Flink cluster's settings at {file}, found none; start the cluster first"
-            )
+            raise ConfigError(f"expected a Flink cluster's settings at {file}, found none; start the cluster first")
         return dict(YAML(typ="safe").load(file))
 
     def environment(self) -> dict[str, str]:
@@ -184,8 +180,13 @@ class FlinkHome:
         ]
 
     def client_command(self, arguments: Sequence[str]) -> list[str]:
-        """What runs Flink's command line client (`flink run …`)."""
+        """What runs Flink's command line client (`flink run …`) to submit a job."""
+        # It prints what the job's Python said by itself; its own log would only repeat it.
         return [*self._java(["-Xmx512m", "-Dforesend.log.level=off"]), CLIENT_CLASS, *arguments]
+
+    def mini_cluster_command(self, arguments: Sequence[str], heap_mb: int) -> list[str]:
+        """The client again, but its JVM is going to be the whole cluster."""
+        return [*self._java([f"-Xmx{heap_mb}m"]), CLIENT_CLASS, *arguments]
 
     def _java(self, memory: Sequence[str]) -> list[str]:
         return [
@@ -226,11 +227,7 @@ def _resources(role: Role, conf: Path) -> tuple[list[str], list[str]]:
         timeout=ANSWER_S,
         check=False,
     )
-    results = [
-        line.removeprefix(RESULT).split() for line in answer.stdout.splitlines() if line.startswith(RESULT)
-    ]
+    results = [line.removeprefix(RESULT).split() for line in answer.stdout.splitlines() if line.startswith(RESULT)]
     if answer.returncode != 0 or len(results) != 2:
-        raise ProcessFailed(
-            f"Flink could not compute its memory settings from {conf}:\n{answer.stdout[-2000:]}"
-        )
+        raise ProcessFailed(f"Flink could not compute its memory settings from {conf}:\n{answer.stdout[-2000:]}")
     return results[0], results[1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from time import monotonic, sleep
 from typing import Any
 
@@ -37,9 +37,9 @@ class FlinkRest:
     """One cluster, by its REST port on loopback."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://{LOOPBACK}:{port}"
+        self.port = port
 
-    def task_manager_names(self) -> list[str]:
+    def task_manager_ids(self) -> list[str]:
         """Those registered (a killed one stays until its heartbeat is missed); none when nobody answers."""
         try:
             return [manager["id"] for manager in self.get("/taskmanagers")["taskmanagers"]]
@@ -59,7 +59,7 @@ class FlinkRest:
         return {job["id"]: job["status"] for job in self.get("/jobs")["jobs"]}
 
     def status(self, job: str) -> str:
-        """RUNNING, RESTARTING, FAILED, FINISHED, CANCELED …"""
+        """The job's state: RUNNING, RESTARTING, FAILED, FINISHED, CANCELED and the ways between them."""
         return str(self.get(f"/jobs/{job}")["state"])
 
     def tasks_running(self, job: str) -> bool:
@@ -108,9 +108,7 @@ class FlinkRest:
             if found["status"]["id"] == "COMPLETED":
                 operation = found["operation"]
                 if "location" not in operation:
-                    raise ProcessFailed(
-                        f"job {job}: savepoint failed: {operation['failure-cause']['stack-trace']}"
-                    )
+                    raise ProcessFailed(f"job {job}: savepoint failed: {operation['failure-cause']['stack-trace']}")
                 return str(operation["location"])
             sleep(POLL_S)
         raise ProcessFailed(f"job {job}: no savepoint within {timeout_s:g} s")
@@ -124,17 +122,18 @@ class FlinkRest:
         return self._ask("GET", path, None)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data=data, method=method, headers={"Content-Type": "application/json"}
-        )
+        connection = HTTPConnection(LOOPBACK, self.port, timeout=ANSWER_S)
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            words = error.read().decode(errors="replace")
-            raise FlinkUnavailable(f"Flink answered {error.code} to {method} {path}: {words}") from error
-        except (OSError, ValueError) as error:
-            raise FlinkUnavailable(
-                f"Flink at {self.url} gave no answer to {method} {path}: {error}"
-            ) from error
+            content = None if body is None else json.dumps(body)
+            connection.request(method, path, content, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            words = answer.read()
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                said = words.decode(errors="replace")
+                raise FlinkUnavailable(f"Flink answered {answer.status} to {method} {path}: {said}")
+            return json.loads(words or b"null")
+        except (OSError, HTTPException, ValueError) as error:
+            where = f"{LOOPBACK}:{self.port}"
+            raise FlinkUnavailable(f"Flink at {where} gave no answer to {method} {path}: {error}") from error
+        finally:
+            connection.close()

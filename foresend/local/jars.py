@@ -87,6 +87,6 @@ def _fetch(wanted: JarSet, pom: Path, home: Path) -> None:
     if code != 0 or not list(fresh.glob("*.jar")):
         raise ConfigError(
             f"Maven: expected it to copy the jars of {pom}, it ended with code {code}; mend the cause below "
-            f"(no network: see the mirrors in ~/.m2/settings.xml) and try again\n{child.log_tail()}"
+            f"(no network: see the mirrors in ~/.m2/settings.xml) and try again\n{processes.last_lines(child.said())}"
         )
     fresh.rename(home)

@@ -33,9 +33,7 @@ def find_java(environment: Mapping[str, str] = os.environ) -> str:
     said = _ask(java, "-version")
     version = java_version(said)
     if version not in JAVA_VERSIONS:
-        raise ConfigError(
-            f"Java: expected version 17 or 21, found {version or 'no version'} at {java}; {mend}"
-        )
+        raise ConfigError(f"Java: expected version 17 or 21, found {version or 'no version'} at {java}; {mend}")
     return java
 
 
@@ -82,9 +80,7 @@ def maven_version(said: str) -> tuple[int, int, int] | None:
 def _ask(program: str, question: str) -> str:
     """Everything the program says; an empty text when it cannot be run."""
     try:
-        answer = subprocess.run(
-            [program, question], capture_output=True, text=True, timeout=ANSWER_S, check=False
-        )
+        answer = subprocess.run([program, question], capture_output=True, text=True, timeout=ANSWER_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stderr + answer.stdout

@@ -26,9 +26,7 @@ def free_port() -> int:
         port = chance.randint(FIRST, LAST)
         if is_free(port):
             return port
-    raise ConfigError(
-        f"expected a free port between {FIRST} and {LAST} on {LOOPBACK}, found none in {TRIES} tries"
-    )
+    raise ConfigError(f"expected a free port between {FIRST} and {LAST} on {LOOPBACK}, found none in {TRIES} tries")
 
 
 def is_free(port: int) -> bool:
