@@ -1,0 +1,154 @@
+"""Content rules by index: which variants of one template may stand together in a candidate.
+
+A required pair is kept as what it forbids: if A needs B, then A is forbidden beside every other variant of
+B's slot. So one relation, `conflicts`, says all, and a candidate is allowed if no two of its variants conflict.
+Sets of variants are bit masks over all variants of all slots, slot after slot.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Self
+
+from schemas.ids import SlotName, VariantId
+from schemas.library import ContentRules
+
+Place = tuple[SlotName, VariantId]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The content rules of a template over the variants that are allowed now. Build it once, by `of`.
+
+    sizes      number of variants of each slot
+    bits       bits[slot][variant]: the variant's own bit
+    conflicts  conflicts[slot][variant]: mask of the live variants that may not stand beside it, 0 for a dead one
+    dead       mask of the variants that can stand in no allowed candidate
+    tied       slots with a live variant that conflicts with another
+    hard       slots in which every live variant has a conflict, so that others may close them; the rest
+               always keep a variant that fits
+    """
+
+    sizes: tuple[int, ...]
+    bits: tuple[tuple[int, ...], ...]
+    conflicts: tuple[tuple[int, ...], ...]
+    dead: int
+    tied: tuple[int, ...]
+    hard: tuple[int, ...]
+
+    @classmethod
+    def of(cls, rules: ContentRules, slots: Sequence[tuple[SlotName, Sequence[VariantId]]]) -> Self:
+        """Build the rules over the variants that are allowed now, by slot in the template's order.
+
+        A pair that names a variant which is not among them forbids nothing; where such a variant is the
+        required one, the variant that requires it is not allowed either. Two variants of one slot are never
+        shown together anyway, so a requirement between them excludes the first.
+        """
+        sizes = tuple(len(variants) for _, variants in slots)
+        starts = [0, *accumulate(sizes)]
+        bits = tuple(tuple(1 << (start + v) for v in range(n)) for start, n in zip(starts, sizes, strict=False))
+        places = {(name, v): (s, i) for s, (name, vs) in enumerate(slots) for i, v in enumerate(vs)}
+        conflicts = [[0] * n for n in sizes]
+        banned = 0
+        for one, other in _forbidden_pairs(rules, slots, places):
+            if other is None or one == other:
+                banned |= bits[one[0]][one[1]]
+            else:
+                conflicts[one[0]][one[1]] |= bits[other[0]][other[1]]
+                conflicts[other[0]][other[1]] |= bits[one[0]][one[1]]
+        frozen = tuple(map(tuple, conflicts))
+        dead = _dead(bits, frozen, banned)
+        alive = tuple(
+            tuple(0 if bit & dead else mask & ~dead for bit, mask in zip(*slot, strict=True))
+            for slot in zip(bits, frozen, strict=True)
+        )
+        tied = tuple(slot for slot, masks in enumerate(alive) if any(masks))
+        hard = tuple(
+            slot for slot in tied if all(bit & dead or mask for bit, mask in zip(bits[slot], alive[slot], strict=True))
+        )
+        return cls(sizes, bits, alive, dead, tied, hard)
+
+    def live(self, slot: int) -> list[int]:
+        """The variants of a slot that stand in at least one allowed candidate."""
+        if not self.dead:
+            return list(range(self.sizes[slot]))
+        return [v for v, bit in enumerate(self.bits[slot]) if not bit & self.dead]
+
+    def completable(self, filled: int, blocked: int) -> bool:
+        """Tell whether the slots still open can be filled.
+
+        filled   mask of slots (bit 1 << slot) that are filled already
+        blocked  mask of variants that conflict with what fills them
+        """
+        open_slots = [slot for slot in self.hard if not filled >> slot & 1]
+        return not open_slots or _fits(self.bits, self.conflicts, open_slots, blocked | self.dead)
+
+    def allow(self, choice: Sequence[int]) -> bool:
+        """Tell whether a candidate (a variant for each slot) keeps all rules."""
+        mask = blocked = 0
+        for slot, variant in enumerate(choice):
+            mask |= self.bits[slot][variant]
+            blocked |= self.conflicts[slot][variant]
+        return not mask & (blocked | self.dead)
+
+
+def allowed_by_rules(rules: Rules) -> tuple[tuple[bool, ...], ...]:
+    """Tell for each variant of each slot whether it can stand in any allowed candidate.
+
+    >>> from schemas.library import Pair
+    >>> pair = Pair(first=(SlotName("offer"), VariantId("half")), second=(SlotName("image"), VariantId("sale")))
+    >>> slots = [(SlotName("offer"), [VariantId("none"), VariantId("half")]), (SlotName("image"), [VariantId("sea")])]
+    >>> allowed_by_rules(Rules.of(ContentRules(required=(pair,)), slots))
+    ((True, False), (True,))
+    """
+    return tuple(tuple(not bit & rules.dead for bit in slot_bits) for slot_bits in rules.bits)
+
+
+_Index = tuple[int, int]
+_Bits = Sequence[Sequence[int]]
+
+
+def _forbidden_pairs(
+    rules: ContentRules, slots: Sequence[tuple[SlotName, Sequence[VariantId]]], places: dict[Place, _Index]
+) -> Iterator[tuple[_Index, _Index | None]]:
+    """Yield both kinds of rule as pairs that may not stand together; None beside a variant that may stand nowhere."""
+    for pair in rules.forbidden:
+        if pair.first in places and pair.second in places:
+            yield places[pair.first], places[pair.second]
+    variants_of = dict(slots)
+    for pair in rules.required:
+        if pair.first not in places or pair.first == pair.second:
+            continue
+        if pair.second not in places or pair.first[0] == pair.second[0]:
+            yield places[pair.first], None
+            continue
+        slot, needed = pair.second
+        for variant in variants_of[slot]:
+            if variant != needed:
+                yield places[pair.first], places[slot, variant]
+
+
+def _dead(bits: _Bits, conflicts: _Bits, banned: int) -> int:
+    """Return the mask of variants that stand in no allowed combination."""
+    dead = banned
+    slots = range(len(bits))
+    # Slots without any conflict are never closed; only whether they are empty matters.
+    tied = [slot for slot in slots if banned or any(conflicts[slot])]
+    for slot in slots:
+        others = [other for other in tied if other != slot]
+        for variant, bit in enumerate(bits[slot]):
+            if not bit & dead and not _fits(bits, conflicts, others, dead | conflicts[slot][variant]):
+                dead |= bit
+    if not all(bits):
+        dead = sum(bit for slot_bits in bits for bit in slot_bits)
+    return dead
+
+
+def _fits(bits: _Bits, conflicts: _Bits, slots: Sequence[int], blocked: int) -> bool:
+    """Tell whether these slots can be filled from what is not blocked: a complete search, fewest choices first."""
+    if not slots:
+        return True
+    left = {slot: [v for v, bit in enumerate(bits[slot]) if not bit & blocked] for slot in slots}
+    tightest = min(slots, key=lambda slot: len(left[slot]))
+    rest = [slot for slot in slots if slot != tightest]
+    return any(_fits(bits, conflicts, rest, blocked | conflicts[tightest][v]) for v in left[tightest])
