@@ -1,45 +1,50 @@
 """The world a step runs with: a library release and a model snapshot, read-only and shared by all users."""
 
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Protocol
 
+from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.world_topics import library_topic, models_topic
 from online_models.candidates import Rules
-from online_models.policy import Policy, policy_of
-from schemas.ids import FieldName, TemplateName, WorkspaceId
-from schemas.library import Template, WorkspaceSettings
+from online_models.policy import policy_of
+from schemas.errors import UnknownWorkspace
+from schemas.ids import FieldName, SlotName, TemplateName, VariantId, WorkspaceId
+from schemas.library import Release, Template
 from schemas.models import ModelSnapshot
 from schemas.worlds import WorldRef
 from templates.library import Library
 
+WORLDS_KEPT_MAX = 16
+"""Compiled worlds kept: the newest of each workspace, and those that late events still name."""
+RULES_KEPT_MAX = 256
 
-@dataclass(frozen=True)
+
 class World:
     """One release and one snapshot of one workspace, with what is derived from them once."""
 
-    library: Library
-    models: ModelSnapshot
-    policy: Policy = field(init=False)
-    shown_traits: frozenset[FieldName] = field(init=False)
+    def __init__(self, library: Library, models: ModelSnapshot) -> None:
+        self.library = library
+        self.models = models
+        self.settings = library.release.settings
+        self.templates: tuple[Template, ...] = library.release.templates
+        self.template_names = frozenset(template.name for template in self.templates)
+        self.policy = policy_of(self.settings.policy)
+        self.shown_traits = frozenset(FieldName(f.name) for template in self.templates for f in template.fields)
+        self._rules: dict[tuple[TemplateName, tuple[tuple[VariantId, ...], ...]], Rules] = {}
 
-    def __post_init__(self) -> None:
-        """Derive what every step with this world needs."""
-        object.__setattr__(self, "policy", policy_of(self.settings.policy))
-        names = (f.name for template in self.templates for f in template.fields)
-        object.__setattr__(self, "shown_traits", frozenset(names))
-
-    @property
-    def settings(self) -> WorkspaceSettings:
-        """The workspace's settings, as released."""
-        return self.library.release.settings
-
-    @property
-    def templates(self) -> tuple[Template, ...]:
-        """The active templates."""
-        return self.library.release.templates
-
-    def template(self, name: TemplateName) -> Template | None:
-        """An active template by name; None where the release has it no more."""
-        return next((template for template in self.templates if template.name == name), None)
+    def rules(self, template: Template, allowed: tuple[tuple[VariantId, ...], ...]) -> Rules:
+        """A template's content rules by index into the variants that are allowed now."""
+        key = (template.name, allowed)
+        found = self._rules.get(key)
+        if found is None:
+            slots: Sequence[tuple[SlotName, Sequence[VariantId]]] = [
+                (slot.name, variants) for slot, variants in zip(template.slots, allowed, strict=True)
+            ]
+            if len(self._rules) >= RULES_KEPT_MAX:
+                self._rules.clear()
+            found = self._rules[key] = Rules.of(template.rules, slots)
+        return found
 
 
 class Worlds(Protocol):
@@ -54,4 +59,49 @@ class Worlds(Protocol):
         """
 
 
-__all__ = ["Rules", "World", "Worlds"]
+class WorldReader:
+    """`Worlds` from Kafka: compiles each pair of records once and keeps the newest ones."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._library = library_topic(settings)
+        self._models = models_topic(settings)
+        self._worlds: OrderedDict[tuple[WorkspaceId, int, int], World] = OrderedDict()
+        self._by_ref: dict[tuple[WorkspaceId, WorldRef], World] = {}
+
+    def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
+        """See `Worlds`."""
+        found = self._by_ref.get((workspace, ref))
+        if found is None:
+            found = self._find(workspace, ref)
+            if len(self._by_ref) >= WORLDS_KEPT_MAX:
+                self._by_ref.clear()
+            self._by_ref[workspace, ref] = found
+        return found
+
+    def close(self) -> None:
+        """Leave the topics."""
+        self._library.close()
+        self._models.close()
+
+    def _find(self, workspace: WorkspaceId, ref: WorldRef) -> World:
+        release_at = self._library.offset_below(workspace, ref.library)
+        if release_at is None:
+            raise UnknownWorkspace(
+                f"expected a release of the workspace below offset {ref.library} of topic library, found none: "
+                "run `foresend release` for it, then send the event again"
+            )
+        snapshot_at = self._models.offset_below(workspace, ref.models)
+        key = (workspace, release_at, -1 if snapshot_at is None else snapshot_at)
+        world = self._worlds.pop(key, None)
+        if world is None:
+            release = self._library.record(release_at)
+            world = make_world(release, None if snapshot_at is None else self._models.record(snapshot_at))
+        self._worlds[key] = world
+        while len(self._worlds) > WORLDS_KEPT_MAX:
+            self._worlds.popitem(last=False)
+        return world
+
+
+def make_world(release: Release, snapshot: ModelSnapshot | None) -> World:
+    """The world of a release and a snapshot; without one, of the default priors."""
+    return World(Library(release), snapshot or ModelSnapshot(workspace=release.workspace, number=0, slots={}))

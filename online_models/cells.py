@@ -34,7 +34,8 @@ class Emitted(msgspec.Struct, array_like=True):
 class Profile(Cell):
     """The hot cell: read and written once for each event.
 
-    erased_at_ms        the user is a grave since then; 0 for the living
+    is_grave            the user was erased, and nothing happened since
+    erased_at_ms        when the user was erased last; 0 for never
     tombstone_at_ms     when the grave's tombstones are due; 0 where none is
     seen                hashes of the newest event ids (`online_models.repeats`)
     moved               how far the preference vector can have moved since last scored (total variation, upper bound)
@@ -46,6 +47,7 @@ class Profile(Cell):
     newest_offset: int = 0
     sequence: int = 0
     world: WorldRef = WorldRef()
+    is_grave: bool = False
     erased_at_ms: int = 0
     tombstone_at_ms: int = 0
     seen: bytes = b""

@@ -38,7 +38,7 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
 def remember_traits(profile: Profile, event: Event, fields: frozenset[FieldName]) -> None:
     """Keep the traits that some template shows (an allow-list), and the person's locale and zone."""
     for name, value in event.traits.items():
-        if name in fields and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        if name in fields and _is_plain(value):
             profile.traits[FieldName(name)] = str(value)[:TRAIT_LENGTH_MAX]
     while len(profile.traits) > TRAITS_MAX:
         del profile.traits[max(profile.traits)]
@@ -109,6 +109,13 @@ def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
         child = node.get(name)
         for item in child if each and isinstance(child, list) else (child,):
             yield from _values(item, path[1:])
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a trait can be shown: text, or a number of a length that a message could hold."""
+    if isinstance(value, str):
+        return True
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def _device_of(context: Mapping[str, Any]) -> str:

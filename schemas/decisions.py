@@ -120,3 +120,8 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: str = ""
     fallback: str = ""
     """Why the fallback was served; empty where a candidate was."""
+
+    def __post_init__(self) -> None:
+        """Refuse an exposure whose columns do not match: a decoder tells it as wrong type."""
+        if not len(self.slots) == len(self.variants) == len(self.features):
+            raise ValueError("expected one variant and one feature for each slot")

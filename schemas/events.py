@@ -68,6 +68,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     context: dict[str, Any] = {}
     exposure: Exposure | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an exposure event without its exposure."""
+        if self.kind is EventKind.EXPOSURE and self.exposure is None:
+            raise ValueError("expected an exposure in an event of kind exposure")
+
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
@@ -97,7 +102,7 @@ def decode_event(data: bytes) -> Event:
     except UnicodeDecodeError:
         raise SchemaError(Reason.BAD_UTF8, "expected UTF-8") from None
     except msgspec.DecodeError as error:
-        raise SchemaError(_reason_of(data), str(error)) from None
+        raise SchemaError(why_not_json(data), str(error)) from None
     _check_depth(data, event)
     return event
 
@@ -116,7 +121,7 @@ def check_time(at_ms: int, received_ms: int) -> None:
         )
 
 
-def _reason_of(data: bytes) -> Reason:
+def why_not_json(data: bytes) -> Reason:
     """Why a decoder refused bytes as JSON: told apart for the reader of the dead letters."""
     try:
         text = data.decode()

@@ -78,6 +78,8 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
     policy: PolicySettings = PolicySettings()
     shift: ShiftSettings = ShiftSettings()
     learning: LearningSettings = LearningSettings()
+    link_hosts: tuple[str, ...] = ()
+    """Hosts that an address among a person's own values may lead to; none: such values are not shown."""
 
 
 class Variant(msgspec.Struct, frozen=True, array_like=True):
@@ -121,11 +123,15 @@ class ContentRules(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Field(msgspec.Struct, frozen=True, array_like=True):
-    """A person's own value in a message, taken from the trait of that name; `default` for each locale."""
+    """A person's own value in a message, taken from the trait of that name; `default` for each locale.
+
+    kind   `text`, or `url`: shown only where it is an https address on one of the workspace's own hosts
+    """
 
     name: FieldName
     default: dict[Locale, str]
     length_max: int = 64
+    kind: str = "text"
 
 
 class Template(msgspec.Struct, frozen=True, array_like=True):
@@ -148,6 +154,8 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
     html: str
     text: str
     locale: Locale
+    subject: str = ""
+    preheader: str = ""
 
 
 class Release(Versioned, frozen=True):

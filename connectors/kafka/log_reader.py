@@ -1,0 +1,64 @@
+"""Read a topic once, from its beginning to the end it has now."""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import NamedTuple
+
+from kafka import TopicPartition
+
+from connectors.kafka.clients import broker_errors, make_consumer
+from connectors.kafka.settings import KafkaSettings
+from schemas.errors import BrokerUnavailable
+from schemas.versions import Position
+
+SILENCE_S = 30.0
+"""A broker that gives nothing for so long, though records are there, is taken to be gone."""
+POLL_MS = 500
+
+
+class LogRecord(NamedTuple):
+    """One record of a topic; an absent key or value is no bytes."""
+
+    key: bytes
+    value: bytes
+    position: Position
+
+
+def read_log(settings: KafkaSettings, topic: str) -> Iterator[LogRecord]:
+    """All records that the topic holds now, in the order of each partition.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    consumer = make_consumer(settings)
+    try:
+        with broker_errors(f"topic {topic} is read"):
+            parts = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+            consumer.assign(parts)
+            consumer.seek_to_beginning(*parts)
+            ends = consumer.end_offsets(parts)
+        heard = monotonic()
+        while any(consumer.position(part) < ends[part] for part in parts):
+            with broker_errors(f"topic {topic} is read"):
+                batches = consumer.poll(timeout_ms=POLL_MS, max_records=5000)
+            for part, records in batches.items():
+                heard = monotonic()
+                for record in records:
+                    if record.offset < ends[part]:
+                        position = Position(record.timestamp, part.partition, record.offset)
+                        yield LogRecord(record.key or b"", record.value or b"", position)
+            if monotonic() - heard > SILENCE_S:
+                raise BrokerUnavailable(f"expected more records of topic {topic} within {SILENCE_S:.0f} s, got none")
+    finally:
+        consumer.close()
+
+
+def committed_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
+    """How far a consumer group has said that it came: for each partition the next offset; 0 where it said nothing."""
+    consumer = make_consumer(settings, group_id=group)
+    try:
+        with broker_errors(f"the offsets of group {group} are asked for"):
+            parts = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+            return {part.partition: consumer.committed(part) or 0 for part in parts}
+    finally:
+        consumer.close()

@@ -1,0 +1,95 @@
+"""The one adapter between Flink's keyed operators and pure steps. It carries; it decides nothing."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from pyflink.common import Row, RowKind, Types
+from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
+from pyflink.datastream.state import ValueState, ValueStateDescriptor
+
+from flink_jobs.cells import CellName
+from flink_jobs.records import InputRecord, KeyedProgram, KeyedStep, Outcome, dead_letter
+from schemas.codec import encode
+from schemas.errors import DataError
+from schemas.keys import join_key
+from schemas.versions import Position
+
+OUTPUT_TYPE = Types.ROW_NAMED(["key", "value"], [Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
+DEAD_LETTERS = OutputTag("dead-letters", OUTPUT_TYPE)
+
+KEY, VALUE, PARTITION, OFFSET = range(4)
+"""Columns of the rows that `kafka_tables.log_source` gives; log time is the row's own timestamp."""
+
+
+class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
+    """Loads cells, calls the step, stores cells, sets the timer, yields outputs; bad input becomes a dead letter.
+
+    Each key has one timer, at its next deadline.
+    """
+
+    def __init__(self, program: KeyedProgram) -> None:
+        self._program = program
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Build the step, and declare its cells."""
+        self._step: KeyedStep = self._program.open()
+        self._cells = _Cells(
+            # Bytes go through as they are: the other byte types fail on empty state or turn them into tuples.
+            {
+                name: runtime_context.get_state(ValueStateDescriptor(name, Types.PICKLED_BYTE_ARRAY()))
+                for name in self._program.cells
+            }
+        )
+        self._code_version = version("foresend")
+
+    def close(self) -> None:
+        """Let go of what the step holds."""
+        if hasattr(self, "_step"):
+            self._step.close()
+
+    def process_element(self, row: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row | tuple[OutputTag, Row]]:
+        """Apply one record of the log."""
+        position = Position(ctx.timestamp(), row[PARTITION], row[OFFSET])
+        record = InputRecord(bytes(row[KEY] or b""), bytes(row[VALUE] or b""), position)
+        try:
+            outcome = self._step.on_record(self._cells, record)
+        except DataError as error:
+            letter = dead_letter(self._program.source, record, error, self._code_version)
+            where = join_key(letter.source, str(letter.partition), str(letter.offset))
+            yield DEAD_LETTERS, Row(where.decode(), encode(letter))
+            return
+        yield from self._perform(outcome, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Apply what has become due."""
+        outcome = self._step.on_deadline(self._cells, ctx.get_current_key(), timestamp)
+        yield from self._perform(outcome, ctx)
+
+    def _perform(self, outcome: Outcome, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        if outcome.wake_at_ms != outcome.woken_at_ms:
+            timers = ctx.timer_service()
+            if outcome.woken_at_ms:
+                timers.delete_event_time_timer(outcome.woken_at_ms)
+            if outcome.wake_at_ms:
+                timers.register_event_time_timer(outcome.wake_at_ms)
+        for output in outcome.outputs:
+            row = Row(output.key.decode(), output.value)
+            row.set_row_kind(RowKind.DELETE if output.value is None else RowKind.UPDATE_AFTER)
+            yield row
+
+
+class _Cells:
+    """The cells of the current key: Flink's state handles always mean the key at hand."""
+
+    def __init__(self, handles: dict[CellName, ValueState]) -> None:
+        self._handles = handles
+
+    def read(self, cell: CellName) -> bytes | None:
+        stored: bytes | None = self._handles[cell].value()
+        return stored
+
+    def write(self, cell: CellName, value: bytes) -> None:
+        if value:
+            self._handles[cell].update(value)
+        else:
+            self._handles[cell].clear()

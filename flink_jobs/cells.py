@@ -1,0 +1,53 @@
+"""Every cell of keyed state, in one table: what it holds, how large it can get, and when it is forgotten."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+from online_models.cells import OpenExposures, Profile
+from online_models.slot_model import UserModels
+from schemas.codec import Cell
+
+CellName = NewType("CellName", str)
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """One row of the table.
+
+    bound   what keeps it small
+    ttl     Flink's TTL runs on processing time and does not replay: forgetting is by the user's own deadlines
+    """
+
+    name: CellName
+    kind: type[Cell]
+    purpose: str
+    bound: str
+    ttl: str
+    erasure: str
+
+
+PROFILE = CellRow(
+    name=CellName("profile"),
+    kind=Profile,
+    purpose="features, what was last emitted, place in the log; read and written on every event",
+    bound="128 event ids, 32 tags, 168 hours, 6 devices, 16 traits, one row a template and slot",
+    ttl="none",
+    erasure="replaced by a grave",
+)
+MODELS = CellRow(
+    name=CellName("models"),
+    kind=UserModels,
+    purpose="the user's own River models, one for each slot; touched by exposures and rewards only",
+    bound="32 slots of 64 weights",
+    ttl="none",
+    erasure="cleared",
+)
+EXPOSURES = CellRow(
+    name=CellName("exposures"),
+    kind=OpenExposures,
+    purpose="what was shown and waits for its reward",
+    bound="20 exposures, each until its attribution window ends",
+    ttl="none",
+    erasure="cleared",
+)
+CELLS = (PROFILE, MODELS, EXPOSURES)

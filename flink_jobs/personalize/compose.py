@@ -1,0 +1,200 @@
+"""From a moved profile to finished messages: score, compare with what was emitted, decide, render."""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from flink_jobs.personalize.effects import Effects, Output
+from flink_jobs.personalize.state import UserState
+from flink_jobs.worlds import World
+from online_models.candidates import select
+from online_models.cells import Emitted, Profile
+from online_models.scoring import SlotScores, score_slot
+from online_models.shift import shifted
+from schemas.decisions import Candidate, Communication, Decision, SlotDecision
+from schemas.ids import DecisionId, FieldName, Locale, UserId, WorkspaceId
+from schemas.keys import communication_key
+from schemas.library import Template, Variant
+from schemas.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """For whom, with which world, and at which log time templates are looked at."""
+
+    workspace: WorkspaceId
+    user: UserId
+    world: World
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a message of one template would be made of, at one moment."""
+
+    template: Template
+    locale: Locale
+    fields: Mapping[FieldName, str]
+    allowed: tuple[tuple[Variant, ...], ...]
+    until_ms: int
+
+    def digest(self) -> bytes:
+        """Changes when anything shown, or able to be shown, does."""
+        names = [variant.id for slot in self.allowed for variant in slot]
+        return blake2b(repr((self.locale, sorted(self.fields.items()), names)).encode(), digest_size=8).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Preference:
+    """What the models and the policy make of a user, slot by slot."""
+
+    scores: tuple[SlotScores, ...]
+    distributions: tuple[tuple[float, ...], ...]
+
+
+def compose(state: UserState, moment: Moment, causes: set[str], effects: Effects) -> None:
+    """Render each active template again whose distribution shifted, or of which something shown changed.
+
+    Most events end in the first lines: the preference vector has hardly moved, so nothing is scored.
+    """
+    profile, world = state.profile, moment.world
+    if profile.moved > world.settings.shift.preference:
+        causes = causes | {"moved"}
+        profile.moved = 0.0
+    _withdraw_gone(state, moment, effects)
+    shares: Mapping[int | str, float] | None = None
+    for template in world.templates:
+        emitted = profile.emitted.get(template.name)
+        if emitted is None:
+            own = {"new"}
+        elif emitted.release != world.library.release.id:
+            own = {"release"}
+        elif causes:
+            own = causes
+        else:
+            continue
+        shares = profile.tags.shares() if shares is None else shares
+        _look(state, moment, _shown(profile, moment, template), shares, own, effects)
+
+
+def _withdraw_gone(state: UserState, moment: Moment, effects: Effects) -> None:
+    """A template that the release has no more leaves nothing behind that could be sent."""
+    emitted = state.profile.emitted
+    if emitted.keys() <= moment.world.template_names:
+        return
+    for name in [name for name in emitted if name not in moment.world.template_names]:
+        effects.outputs.append(Output(communication_key(moment.workspace, name, moment.user), None))
+        del emitted[name]
+
+
+def _look(
+    state: UserState,
+    moment: Moment,
+    shown: _Shown,
+    shares: Mapping[int | str, float],
+    causes: set[str],
+    effects: Effects,
+) -> None:
+    """Score one template, and write its communication anew if that is called for."""
+    profile, template = state.profile, shown.template
+    preference = _prefer(state, moment.world, shown, shares)
+    emitted = profile.emitted.get(template.name)
+    digest = shown.digest()
+    cause = _cause(causes, emitted, digest, preference, moment.world)
+    if not cause:
+        return
+    version = profile.next_version()
+    key = communication_key(moment.workspace, template.name, moment.user)
+    seed = blake2b(version + key, digest_size=8).digest()
+    decision = _decide(profile, moment, shown, preference, seed, cause)
+    effects.outputs.append(Output(key, _communication(moment.world, shown, decision, version)))
+    packed = tuple(array("f", probabilities).tobytes() for probabilities in preference.distributions)
+    profile.emitted[template.name] = Emitted(moment.world.library.release.id, digest, packed, shown.until_ms)
+
+
+def _cause(causes: set[str], emitted: Emitted | None, digest: bytes, preference: _Preference, world: World) -> str:
+    """Why to render again, as `foresend_render_total` counts it; empty where there is no reason."""
+    for forced in ("new", "release", "refresh"):
+        if forced in causes:
+            return forced
+    if emitted is None or emitted.shown != digest:
+        return "validity" if "validity" in causes else "shown"
+    old = (array("f", packed) for packed in emitted.probabilities)
+    moved = zip(old, preference.distributions, strict=True)
+    return "shift" if any(shifted(before, now, world.settings.shift) for before, now in moved) else ""
+
+
+def _prefer(state: UserState, world: World, shown: _Shown, shares: Mapping[int | str, float]) -> _Preference:
+    models, name = state.models.get(), shown.template.name
+    scores = tuple(
+        score_slot(
+            variants,
+            shares,
+            world.models.prior_of(name, slot.name),
+            models.model_of(name, slot.name, world.settings.learning),
+        )
+        for slot, variants in zip(shown.template.slots, shown.allowed, strict=True)
+    )
+    return _Preference(scores, tuple(world.policy.probabilities(s.scores, s.uncertainties) for s in scores))
+
+
+def _shown(profile: Profile, moment: Moment, template: Template) -> _Shown:
+    library, at_ms = moment.world.library, moment.at_ms
+    locale = library.locale_for(template, profile.locale)
+    bounds = (b for slot in template.slots for v in slot.variants for b in (v.valid_from_ms, v.valid_until_ms))
+    return _Shown(
+        template=template,
+        locale=locale,
+        fields=library.fields_of(template, locale, profile.traits),
+        allowed=tuple(library.allowed(slot, at_ms) for slot in template.slots),
+        until_ms=min((bound for bound in bounds if bound > at_ms), default=0),
+    )
+
+
+def _decide(
+    profile: Profile, moment: Moment, shown: _Shown, preference: _Preference, seed: bytes, cause: str
+) -> Decision:
+    template, world = shown.template, moment.world
+    columns = zip(template.slots, preference.scores, preference.distributions, strict=True)
+    return Decision(
+        id=DecisionId(seed.hex()),
+        workspace=moment.workspace,
+        template=template.name,
+        user=moment.user,
+        release=world.library.release.id,
+        world=profile.world,
+        locale=shown.locale,
+        policy=world.settings.policy.kind,
+        cause=cause,
+        at_ms=moment.at_ms,
+        slots=tuple(
+            SlotDecision(slot.name, scores.variants, probabilities, scores.packed_terms(), scores.packed_affinities())
+            for slot, scores, probabilities in columns
+        ),
+        candidates=_choose(world, template, preference, int.from_bytes(seed)),
+    )
+
+
+def _choose(world: World, template: Template, preference: _Preference, seed: int) -> tuple[Candidate, ...]:
+    """The candidates; none where some slot has nothing valid to say."""
+    if not all(preference.distributions):
+        return ()
+    policy = world.settings.policy
+    rules = world.rules(template, tuple(slot.variants for slot in preference.scores))
+    chosen = select(preference.distributions, rules, policy.candidates, policy.floor, seed)
+    return tuple(Candidate(bytes(one.choice), one.probability) for one in chosen)
+
+
+def _communication(world: World, shown: _Shown, decision: Decision, version: Version) -> Communication:
+    """Every candidate rendered whole."""
+    library = world.library
+    until = [{variant.id: variant.valid_until_ms for variant in slot} for slot in shown.allowed]
+    bodies, valid_until = [], []
+    for index in range(len(decision.candidates)):
+        variants = decision.variants_of(index)
+        rendered = library.render(shown.template, shown.locale, variants, shown.fields)
+        bodies.append(library.compress(rendered))
+        ends = [slot[variant] for slot, variant in zip(until, variants, strict=True)]
+        valid_until.append(min((end for end in ends if end), default=0))
+    return Communication(version, decision, tuple(bodies), tuple(valid_until), library.release.dictionary_id)

@@ -1,0 +1,63 @@
+"""The drawing of the job: source, key, step, sinks. Run by Flink's client, in any kind of cluster."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from connectors.kafka.settings import KafkaSettings
+from pyflink.common import Types
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StatementSet, StreamTableEnvironment
+
+from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, KeyedStepAdapter
+from flink_jobs.kafka_tables import log_source, upsert_sink
+from flink_jobs.personalize.program import Personalize, state_key_of
+from schemas import topics
+
+NAME = "personalize"
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What the job must be told, in a JSON file: Flink's client starts the job's process with arguments only,
+    and arguments are no place for a password.
+
+    source  the topic to read: `events`, or a replay topic
+    group   consumer group under which offsets are committed at each checkpoint, for others to see the progress
+    """
+
+    kafka: KafkaSettings
+    source: str = topics.EVENTS.name
+    group: str = "foresend-personalize"
+
+
+def draw(env: StreamExecutionEnvironment, settings: JobSettings) -> StatementSet:
+    """Draw the job; nothing runs until it is executed."""
+    tables = StreamTableEnvironment.create(env)
+    statements = tables.create_statement_set()
+
+    events = log_source(tables, settings.kafka, settings.source, settings.group)
+    communications = (
+        events.key_by(lambda row: state_key_of(row[0]), key_type=Types.STRING())
+        .process(KeyedStepAdapter(Personalize(settings.kafka, settings.source)), OUTPUT_TYPE)
+        .uid(NAME)
+        .name(NAME)
+    )
+    dead_letters = communications.get_side_output(DEAD_LETTERS)
+
+    upsert_sink(tables, statements, settings.kafka, communications, topics.COMMUNICATIONS.name)
+    upsert_sink(tables, statements, settings.kafka, dead_letters, topics.DEAD_LETTERS.name)
+    return statements
+
+
+def main(settings_file: str) -> None:
+    """Draw the job and hand it to the cluster."""
+    settings = msgspec.json.decode(Path(settings_file).read_bytes(), type=JobSettings)
+    env = StreamExecutionEnvironment.get_execution_environment()
+    draw(env, settings).attach_as_datastream()
+    env.execute(NAME)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

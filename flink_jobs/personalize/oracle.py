@@ -1,0 +1,69 @@
+"""The truth to compare with: a plain-Python fold of the log, with neither Flink nor a cache in between."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from flink_jobs.cells import CellName
+from flink_jobs.personalize.program import PersonalizeStep, state_key_of
+from flink_jobs.records import InputRecord, Outcome, dead_letter
+from schemas.dead_letters import DeadLetter
+from schemas.errors import DataError
+
+
+class Oracle:
+    """Folds records, in any order of partitions but in the order of each, into what the cache must hold.
+
+    communications  for each key the newest value; None where it was deleted
+    cells           for each state key, its cells' bytes
+    """
+
+    def __init__(self, step: PersonalizeStep, source: str = "", code_version: str = "") -> None:
+        self._step = step
+        self._source = source
+        self._code_version = code_version
+        self._wake_at_ms: dict[str, int] = {}
+        self.communications: dict[bytes, bytes | None] = {}
+        self.cells: dict[str, dict[CellName, bytes]] = defaultdict(dict)
+        self.dead_letters: list[DeadLetter] = []
+        self.writes = 0
+
+    def apply(self, records: Iterable[InputRecord]) -> None:
+        """Apply records one by one."""
+        for record in records:
+            key = state_key_of(record.key)
+            try:
+                self._perform(key, self._step.on_record(_Cells(self.cells[key]), record))
+            except DataError as error:
+                self.dead_letters.append(dead_letter(self._source, record, error, self._code_version))
+
+    def advance(self, watermark_ms: int) -> None:
+        """Apply every deadline that is due by a watermark."""
+        for key, at_ms in list(self._wake_at_ms.items()):
+            while 0 < at_ms <= watermark_ms:
+                self._perform(key, self._step.on_deadline(_Cells(self.cells[key]), key, at_ms))
+                at_ms = self._wake_at_ms.get(key, 0)  # noqa: PLW2901
+
+    def _perform(self, key: str, outcome: Outcome) -> None:
+        for output in outcome.outputs:
+            self.communications[output.key] = output.value
+            self.writes += 1
+        if outcome.wake_at_ms:
+            self._wake_at_ms[key] = outcome.wake_at_ms
+        elif outcome.woken_at_ms:
+            self._wake_at_ms.pop(key, None)
+
+
+class _Cells:
+    """One key's cells in a plain map."""
+
+    def __init__(self, stored: dict[CellName, bytes]) -> None:
+        self._stored = stored
+
+    def read(self, cell: CellName) -> bytes | None:
+        return self._stored.get(cell)
+
+    def write(self, cell: CellName, value: bytes) -> None:
+        if value:
+            self._stored[cell] = value
+        else:
+            self._stored.pop(cell, None)

@@ -1,0 +1,102 @@
+"""Between the log's bytes and the step: what the adapter runs in Flink, and the oracle without it."""
+
+from dataclasses import dataclass
+
+from connectors.kafka.settings import KafkaSettings
+from flink_jobs.cells import CELLS, EXPOSURES, MODELS, PROFILE, CellName
+from flink_jobs.personalize.effects import Effects
+from flink_jobs.personalize.state import UserState
+from flink_jobs.personalize.step import next_deadline_ms, on_deadline, on_event
+from flink_jobs.records import CellAccess, InputRecord, Outcome, OutputRecord
+from flink_jobs.worlds import WorldReader, Worlds
+from schemas.codec import encode
+from schemas.errors import Reason, SchemaError
+from schemas.events import EventKind, decode_event
+from schemas.keys import HEARTBEAT_USER, SYSTEM_WORKSPACE, event_key, join_key, user_key
+
+MALFORMED = "malformed"
+"""State key of records whose own key names nobody: they all become dead letters, and keep no state."""
+_HEARTBEATS = join_key(SYSTEM_WORKSPACE, HEARTBEAT_USER) + b"|"
+
+
+def state_key_of(key: bytes | None) -> str:
+    """What Flink's state is keyed by: workspace and user, as the record's key begins with them."""
+    parts = bytes(key or b"").split(b"|")
+    if len(parts) != 3:
+        return MALFORMED
+    try:
+        return b"|".join(parts[:2]).decode()
+    except UnicodeDecodeError:
+        return MALFORMED
+
+
+@dataclass(frozen=True)
+class Personalize:
+    """The program of the job `personalize`; `source` is the topic it reads."""
+
+    kafka: KafkaSettings
+    source: str
+
+    @property
+    def cells(self) -> tuple[CellName, ...]:
+        """All cells of the table."""
+        return tuple(row.name for row in CELLS)
+
+    def open(self) -> "PersonalizeStep":
+        """The step, with worlds read from Kafka."""
+        return PersonalizeStep(WorldReader(self.kafka))
+
+
+class PersonalizeStep:
+    """The pure step over cells of bytes."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
+
+    def on_record(self, cells: CellAccess, record: InputRecord) -> Outcome:
+        """Decode one record and apply it to its user.
+
+        Raises:
+            DataError: it is no event, or not the event that its key tells.
+        """
+        if record.key.startswith(_HEARTBEATS) or not record.value:
+            return Outcome()
+        event = decode_event(record.value)
+        if record.key != event_key(event.workspace, event.user, event.record_id):
+            raise SchemaError(Reason.KEY_MISMATCH, "expected the key workspace|user|record of the event in the value")
+        if event.kind is EventKind.HEARTBEAT or event.workspace == SYSTEM_WORKSPACE:
+            raise SchemaError(Reason.KEY_MISMATCH, "expected an event of a workspace and user, got one of the system's")
+        state = _load(cells, user_key(event.workspace, event.user))
+        woken_at_ms = next_deadline_ms(state)
+        return _store(cells, state, on_event(state, event, record.position, self._worlds), woken_at_ms)
+
+    def on_deadline(self, cells: CellAccess, key: str, at_ms: int) -> Outcome:
+        """Apply what is due for a user by `at_ms`."""
+        state = _load(cells, key.encode())
+        woken_at_ms = next_deadline_ms(state)
+        return _store(cells, state, on_deadline(state, at_ms, self._worlds), woken_at_ms)
+
+    def close(self) -> None:
+        """Leave the topics of the world."""
+        if isinstance(self._worlds, WorldReader):
+            self._worlds.close()
+
+
+def _load(cells: CellAccess, key: bytes) -> UserState:
+    return UserState(
+        key,
+        cells.read(PROFILE.name),
+        load_models=lambda: cells.read(MODELS.name),
+        load_exposures=lambda: cells.read(EXPOSURES.name),
+    )
+
+
+def _store(cells: CellAccess, state: UserState, effects: Effects, woken_at_ms: int) -> Outcome:
+    if effects.changed:
+        cells.write(PROFILE.name, encode(state.profile))
+        for row, cell in ((MODELS, state.models), (EXPOSURES, state.exposures)):
+            packed = cell.packed_change()
+            if packed is not None:
+                cells.write(row.name, packed)
+    outputs = [OutputRecord(out.key, None if out.value is None else encode(out.value)) for out in effects.outputs]
+    return Outcome(outputs, effects.wake_at_ms, woken_at_ms)

@@ -1,0 +1,56 @@
+"""Erasure: a versioned grave at once, the tombstones later, and nothing that comes back by itself."""
+
+from flink_jobs.personalize.effects import Effects, Output
+from flink_jobs.personalize.state import UserState
+from online_models.cells import Emitted, Profile
+from schemas.decisions import Communication
+from schemas.events import BEHAVIOUR, Event, EventKind
+from schemas.ids import ReleaseId, TemplateName, UserId, WorkspaceId
+from schemas.keys import communication_key, split_key
+from schemas.versions import Position
+
+TOMBSTONE_AFTER_MS = 3_600_000
+"""Longer than any restart repeats: until then the grave's version keeps older writings out of the cache."""
+ABOUT_MESSAGES = "Email "
+"""Events of this prefix tell of messages sent earlier; they bring nobody back."""
+
+
+def is_from_before(profile: Profile, event: Event) -> bool:
+    """Whether an event belongs to the life that was erased, and so must change nothing.
+
+    What happened or was received up to the erasure does. A grave is left only by own behaviour from after it:
+    what tells of messages sent earlier (an exposure, a click) brings nobody back.
+    """
+    if event.kind is EventKind.ERASE:
+        return False
+    if min(event.at_ms, event.received_ms) <= profile.erased_at_ms:
+        return True
+    own = event.kind in BEHAVIOUR or event.kind is EventKind.IDENTIFY
+    return profile.is_grave and (not own or event.name.startswith(ABOUT_MESSAGES))
+
+
+def erase(state: UserState, event: Event, position: Position, effects: Effects) -> None:
+    """Forget the user: every cell becomes a grave, and a grave is written over each communication."""
+    told = state.profile.emitted
+    state.forget()
+    profile = state.profile
+    profile.is_grave = True
+    profile.erased_at_ms = max(position.log_ms, event.received_ms)
+    profile.tombstone_at_ms = position.log_ms + TOMBSTONE_AFTER_MS
+    for template in told:
+        profile.emitted[template] = Emitted(release=ReleaseId(""), shown=b"", probabilities=())
+        grave = Communication.of_grave(profile.next_version())
+        effects.outputs.append(Output(_key(state, template), grave))
+
+
+def bury(state: UserState, effects: Effects) -> None:
+    """Write the tombstones that were due: the log may forget the user now, the state remembers the grave."""
+    for template in state.profile.emitted:
+        effects.outputs.append(Output(_key(state, template), None))
+    state.profile.emitted = {}
+    state.profile.tombstone_at_ms = 0
+
+
+def _key(state: UserState, template: TemplateName) -> bytes:
+    workspace, user = split_key(state.user_key, 2)
+    return communication_key(WorkspaceId(workspace), template, UserId(user))

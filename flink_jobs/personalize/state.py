@@ -1,0 +1,70 @@
+"""One user's state as a step holds it: the hot profile, and cells that are read only when something needs them."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from online_models.cells import OpenExposures, Profile
+from online_models.slot_model import UserModels
+from schemas.codec import Cell, decode, encode
+
+C = TypeVar("C", bound=Cell)
+Load = Callable[[], bytes | None]
+
+
+class LazyCell(Generic[C]):
+    """A cell that is read when first asked for, and written only where it was changed."""
+
+    __slots__ = ("_changed", "_kind", "_load", "_value")
+
+    def __init__(self, kind: type[C], load: Load) -> None:
+        self._kind = kind
+        self._load = load
+        self._value: C | None = None
+        self._changed = False
+
+    def get(self) -> C:
+        """The cell's value, empty where nothing is stored; to be left unchanged."""
+        if self._value is None:
+            stored = self._load()
+            self._value = decode(self._kind, stored) if stored else self._kind()
+        return self._value
+
+    def put(self, value: C) -> None:
+        """Replace the value."""
+        self._value = value
+        self._changed = True
+
+    def packed_change(self) -> bytes | None:
+        """What is to be stored: None where nothing changed, no bytes where the cell became empty."""
+        if not self._changed or self._value is None:
+            return None
+        return b"" if self._value == self._kind() else encode(self._value)
+
+
+class UserState:
+    """All cells of one user, for the time of one event.
+
+    Nobody else holds it meanwhile, so a step changes it in place.
+    """
+
+    __slots__ = ("exposures", "models", "profile", "user_key")
+
+    def __init__(self, user_key: bytes, profile: bytes | None, load_models: Load, load_exposures: Load) -> None:
+        self.user_key = user_key
+        self.profile = decode(Profile, profile) if profile else Profile()
+        self.models = LazyCell(UserModels, load_models)
+        self.exposures = LazyCell(OpenExposures, load_exposures)
+
+    def forget(self) -> None:
+        """Empty every cell but what a grave keeps: its place in the log, and which events were seen."""
+        old = self.profile
+        self.profile = Profile(
+            newest_log_ms=old.newest_log_ms,
+            newest_partition=old.newest_partition,
+            newest_offset=old.newest_offset,
+            sequence=old.sequence,
+            world=old.world,
+            seen=old.seen,
+        )
+        self.models.put(UserModels())
+        self.exposures.put(OpenExposures())

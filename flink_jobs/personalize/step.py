@@ -1,0 +1,109 @@
+"""What one event does to one user. Pure: same state, event, position and worlds, same effects."""
+
+from flink_jobs.personalize.compose import Moment, compose
+from flink_jobs.personalize.effects import Effects
+from flink_jobs.personalize.learning import is_reward, learn_from, open_exposure, overdue_exposure, take_reward
+from flink_jobs.personalize.rights import bury, erase, is_from_before
+from flink_jobs.personalize.state import UserState
+from flink_jobs.worlds import World, Worlds
+from online_models.features import observe, remember_context, remember_traits
+from online_models.repeats import hash_of, is_repeat, remember
+from schemas.events import BEHAVIOUR, Event, EventKind, check_time
+from schemas.ids import UserId, WorkspaceId
+from schemas.keys import split_key
+from schemas.versions import Position
+
+
+def on_event(state: UserState, event: Event, position: Position, worlds: Worlds) -> Effects:
+    """Apply one event to one user.
+
+    Order matters: rights come before everything, own deadlines before the event, and rewards
+    before features move, so that a model never sees the future.
+
+    Raises:
+        DataError: the event cannot be used; the state was not touched.
+    """
+    check_time(event.at_ms, event.received_ms)
+    world = worlds(event.workspace, state.profile.world.join(event.world))
+    event_hash = hash_of(event.id)
+    if is_repeat(state.profile.seen, event_hash):
+        return Effects(wake_at_ms=next_deadline_ms(state))
+    if state.profile.erased_at_ms and is_from_before(state.profile, event):
+        return Effects(wake_at_ms=next_deadline_ms(state))
+    effects = on_deadline(state, position.log_ms, worlds)
+    profile = state.profile
+    profile.seen = remember(profile.seen, event_hash)
+    profile.advance(position)
+    profile.world = profile.world.join(event.world)
+    effects.changed = True
+    if event.kind is EventKind.ERASE:
+        erase(state, event, position, effects)
+    else:
+        profile.is_grave, profile.tombstone_at_ms = False, 0
+        causes = _take(state, event, position, world)
+        compose(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
+    effects.wake_at_ms = next_deadline_ms(state)
+    return effects
+
+
+def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
+    """Apply every deadline of the user's own that is due by `until_ms`, each at its own time, in order.
+
+    Called by timers and before each event alike, with the world of the user's newest event: when a timer
+    wakes the user makes no difference to what happens.
+    """
+    effects = Effects()
+    while 0 < (due_ms := next_deadline_ms(state)) <= until_ms:
+        effects.changed = True
+        if state.profile.is_grave:
+            bury(state, effects)
+            continue
+        workspace, user = _owner(state)
+        world = worlds(workspace, state.profile.world)
+        overdue = overdue_exposure(state, due_ms)
+        if overdue:
+            learn_from(state, overdue, world, clicked=False)
+        compose(state, Moment(workspace, user, world, due_ms), {"learnt"} if overdue else {"validity"}, effects)
+        _pass_validity(state, due_ms)
+    effects.wake_at_ms = next_deadline_ms(state)
+    return effects
+
+
+def next_deadline_ms(state: UserState) -> int:
+    """When something becomes due for this user without any event; 0 where nothing will."""
+    profile = state.profile
+    dates = (profile.tombstone_at_ms, profile.exposures_until_ms, *(e.until_ms for e in profile.emitted.values()))
+    return min((date for date in dates if date), default=0)
+
+
+def _pass_validity(state: UserState, at_ms: int) -> None:
+    """Leave behind dates that have come, also where the new set of variants gave the same message."""
+    for emitted in state.profile.emitted.values():
+        if 0 < emitted.until_ms <= at_ms:
+            emitted.until_ms = 0
+
+
+def _take(state: UserState, event: Event, position: Position, world: World) -> set[str]:
+    """Let one event of a living user into the state; returns what makes another look at the templates due."""
+    profile = state.profile
+    if event.kind is EventKind.EXPOSURE:
+        return {"learnt"} if open_exposure(state, event, position, world) else set()
+    if event.kind is EventKind.REFRESH:
+        return {"refresh"}
+    before = (profile.locale, profile.timezone, dict(profile.traits))
+    causes: set[str] = set()
+    if event.kind is EventKind.IDENTIFY:
+        remember_traits(profile, event, world.shown_traits)
+    elif event.kind in BEHAVIOUR:
+        remember_context(profile, event)
+        if is_reward(event):
+            causes |= take_reward(state, event, world)
+        observe(profile, event, world.settings)
+    if before != (profile.locale, profile.timezone, profile.traits):
+        causes.add("shown")
+    return causes
+
+
+def _owner(state: UserState) -> tuple[WorkspaceId, UserId]:
+    workspace, user = split_key(state.user_key, 2)
+    return WorkspaceId(workspace), UserId(user)

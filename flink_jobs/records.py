@@ -1,0 +1,93 @@
+"""What goes into and comes out of a keyed step: data that the adapter carries to and from Flink."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from flink_jobs.cells import CellName
+from schemas.dead_letters import DeadLetter
+from schemas.errors import DataError
+from schemas.versions import Position
+
+
+class InputRecord(NamedTuple):
+    """One record of the log, as it stood there."""
+
+    key: bytes
+    value: bytes
+    position: Position
+
+
+class OutputRecord(NamedTuple):
+    """One record for an upserted topic; no value is a tombstone."""
+
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step wants done.
+
+    wake_at_ms, woken_at_ms  event time of the key's next deadline, now and before; 0 where nothing is due
+    """
+
+    outputs: list[OutputRecord] = field(default_factory=list)
+    wake_at_ms: int = 0
+    woken_at_ms: int = 0
+
+
+class CellAccess(Protocol):
+    """The cells of the key that is being worked on."""
+
+    def read(self, cell: CellName) -> bytes | None:
+        """The stored bytes; None where nothing is."""
+
+    def write(self, cell: CellName, value: bytes) -> None:
+        """Store bytes; no bytes clear the cell."""
+
+
+class KeyedStep(Protocol):
+    """What one kind of keyed operator does; opened once in each operator instance."""
+
+    def on_record(self, cells: CellAccess, record: InputRecord) -> Outcome:
+        """Apply one record.
+
+        Raises:
+            DataError: the record cannot be used; nothing was stored.
+        """
+
+    def on_deadline(self, cells: CellAccess, key: str, at_ms: int) -> Outcome:
+        """Apply what is due for a key by `at_ms`."""
+
+    def close(self) -> None:
+        """Let go of what `open` took."""
+
+
+class KeyedProgram(Protocol):
+    """Opens a step. Small and frozen: Flink carries it to the workers."""
+
+    @property
+    def cells(self) -> tuple[CellName, ...]:
+        """The cells that the step uses."""
+
+    @property
+    def source(self) -> str:
+        """The topic that is read, for dead letters."""
+
+    def open(self) -> KeyedStep:
+        """Build the step where it will run."""
+
+
+def dead_letter(source: str, record: InputRecord, error: DataError, code_version: str) -> DeadLetter:
+    """The record, whole, with why it was refused."""
+    return DeadLetter(
+        source=source,
+        partition=record.position.partition,
+        offset=record.position.offset,
+        received_ms=record.position.log_ms,
+        reason=error.reason,
+        message=str(error),
+        key=record.key,
+        payload=record.value,
+        code_version=code_version,
+    )

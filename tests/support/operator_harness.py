@@ -1,0 +1,162 @@
+"""The real adapter under Flink's rules, without a JVM.
+
+The operator is pickled before it runs, state is bytes, clocks move by hand; a context kept past its
+element, a side output that nobody declared, and a launch of the JVM fail the test.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from heapq import heappop, heappush
+from typing import Any
+from unittest.mock import patch
+
+import cloudpickle
+from pyflink.common import Row, RowKind
+from pyflink.datastream import OutputTag
+
+from flink_jobs.adapter import DEAD_LETTERS, KeyedStepAdapter
+from flink_jobs.cells import CellName
+from flink_jobs.personalize.program import state_key_of
+from flink_jobs.records import InputRecord, KeyedProgram, OutputRecord
+from schemas.codec import decode
+from schemas.dead_letters import DeadLetter
+from schemas.events import Event, encode_event
+from schemas.keys import event_key
+from schemas.versions import Position
+
+Snapshot = tuple[dict[str, dict[str, bytes]], list[tuple[int, str]]]
+
+
+class OperatorHarness:
+    """One operator instance. `outputs` and `dead_letters` grow as records are sent."""
+
+    def __init__(self, program: KeyedProgram, restored: Snapshot | None = None) -> None:
+        self._state: dict[str, dict[str, bytes]] = {}
+        self._timers: list[tuple[int, str]] = []
+        if restored:
+            self._state = {key: dict(cells) for key, cells in restored[0].items()}
+            self._timers = list(restored[1])
+        self._offset = -1
+        self._key = ""
+        self.outputs: list[OutputRecord] = []
+        self.dead_letters: list[DeadLetter] = []
+        self._operator: KeyedStepAdapter = cloudpickle.loads(cloudpickle.dumps(KeyedStepAdapter(program)))
+        with _no_jvm():
+            self._operator.open(_RuntimeContext(self))
+
+    def send(self, event: Event, log_ms: int | None = None) -> None:
+        """Apply an event as the log's next record; its log time is when it was received."""
+        key = event_key(event.workspace, event.user, event.record_id)
+        self.send_bytes(key, encode_event(event), event.received_ms if log_ms is None else log_ms)
+
+    def send_bytes(self, key: bytes, value: bytes, log_ms: int) -> None:
+        """Apply raw bytes as the log's next record."""
+        self._offset += 1
+        self.send_record(InputRecord(key, value, Position(log_ms, 0, self._offset)))
+
+    def send_record(self, record: InputRecord) -> None:
+        """Apply a record that has its own place in the log."""
+        self._key = state_key_of(record.key)
+        row = Row(record.key, record.value, record.position.partition, record.position.offset, None)
+        context = _Context(self, record.position.log_ms)
+        with _no_jvm():
+            self._collect(self._operator.process_element(row, context))
+        context.is_over = True
+
+    def advance_event_time(self, to_ms: int) -> None:
+        """Move the watermark: every timer up to it fires, in order of time."""
+        while self._timers and self._timers[0][0] <= to_ms:
+            at_ms, self._key = heappop(self._timers)
+            context = _Context(self, at_ms)
+            with _no_jvm():
+                self._collect(self._operator.on_timer(at_ms, context))
+            context.is_over = True
+
+    def cell(self, name: CellName, key: str) -> bytes | None:
+        """A cell's stored bytes."""
+        return self._state.get(key, {}).get(name)
+
+    def snapshot(self) -> Snapshot:
+        """State and timers, as a checkpoint would hold them."""
+        return {key: dict(cells) for key, cells in self._state.items() if cells}, sorted(self._timers)
+
+    def _collect(self, results: Iterator[Row | tuple[OutputTag, Row]]) -> None:
+        for result in results:
+            if isinstance(result, tuple):
+                tag, row = result
+                assert tag == DEAD_LETTERS, f"undeclared side output {tag.tag_id}"
+                self.dead_letters.append(decode(DeadLetter, row[1]))
+            else:
+                is_delete = result.get_row_kind() is RowKind.DELETE
+                assert is_delete == (result[1] is None), "a tombstone is a row of kind DELETE, and nothing else is"
+                self.outputs.append(OutputRecord(result[0].encode(), result[1]))
+
+
+class _RuntimeContext:
+    def __init__(self, harness: OperatorHarness) -> None:
+        self._harness = harness
+
+    def get_state(self, descriptor: Any) -> "_ValueState":
+        return _ValueState(self._harness, descriptor.get_name())
+
+
+class _ValueState:
+    def __init__(self, harness: OperatorHarness, name: str) -> None:
+        self._harness = harness
+        self._name = name
+
+    def value(self) -> bytes | None:
+        return self._harness._state.get(self._harness._key, {}).get(self._name)
+
+    def update(self, value: bytes) -> None:
+        assert type(value) is bytes, f"state must be bytes, got {type(value)}"
+        self._harness._state.setdefault(self._harness._key, {})[self._name] = value
+
+    def clear(self) -> None:
+        self._harness._state.get(self._harness._key, {}).pop(self._name, None)
+
+
+class _Context:
+    """Good for one element only."""
+
+    def __init__(self, harness: OperatorHarness, timestamp: int) -> None:
+        self._harness = harness
+        self._timestamp = timestamp
+        self.is_over = False
+
+    def _check(self) -> None:
+        assert not self.is_over, "a context was kept past its element"
+
+    def timestamp(self) -> int:
+        self._check()
+        return self._timestamp
+
+    def get_current_key(self) -> str:
+        self._check()
+        return self._harness._key
+
+    def timer_service(self) -> "_Context":
+        self._check()
+        return self
+
+    def register_event_time_timer(self, at_ms: int) -> None:
+        self._check()
+        timer = (at_ms, self._harness._key)
+        if timer not in self._harness._timers:
+            heappush(self._harness._timers, timer)
+
+    def delete_event_time_timer(self, at_ms: int) -> None:
+        self._check()
+        timer = (at_ms, self._harness._key)
+        if timer in self._harness._timers:
+            self._harness._timers.remove(timer)
+            self._harness._timers.sort()
+
+
+@contextmanager
+def _no_jvm() -> Iterator[None]:
+    def refuse() -> None:
+        raise AssertionError("a worker may not launch a JVM")
+
+    with patch("pyflink.java_gateway.launch_gateway", refuse), patch("pyflink.java_gateway.get_gateway", refuse):
+        yield
