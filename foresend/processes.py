@@ -262,6 +262,12 @@ def last_lines(text: str) -> str:
     return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
 
 
+def recorded(record: Path) -> Identity | None:
+    """The process that a record names, if it lives."""
+    found = Record.read(record)
+    return found.process if found is not None and found.process.is_running else None
+
+
 def end_identity(process: Identity, grace_s: float = GRACE_S) -> bool:
     """End a process that need not be our child; False when it had ended already."""
     try:
@@ -316,6 +322,20 @@ def exclusive(lock: Path) -> Iterator[None]:
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a second Ctrl-C wait while we clean up after the first. Only the main thread gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_on_sigterm() -> None:

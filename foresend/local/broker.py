@@ -43,27 +43,33 @@ class Broker:
         self._heap_mb = heap_mb
         self._wanted_port = port
         self._ports_file = self.folder / "ports.json"
-        self._ports: tuple[int, int] | None = None
         self._child: processes.Child | None = None
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients; known once started."""
-        if self._ports is None:
+        """`host:port` for clients; the same after a restart."""
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Where clients connect; known once it was started."""
+        port, _ = _read_ports(self._ports_file)
+        if not port:
             raise ConfigError(f"the broker in {self.folder} was not started yet, so it has no address")
-        return f"{ports.LOOPBACK}:{self._ports[0]}"
+        return port
 
     @property
     def pid(self) -> int:
-        """The broker's own process."""
-        if self._child is None:
+        """The broker's own process, whoever started it."""
+        process = processes.recorded(self.record)
+        if process is None:
             raise ConfigError(f"the broker in {self.folder} is not running")
-        return self._child.pid
+        return process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether the process we started lives."""
-        return self._child is not None and self._child.is_running
+        """Whether the broker of this folder lives, whoever started it."""
+        return processes.recorded(self.record) is not None
 
     @property
     def log(self) -> Path:
@@ -86,8 +92,7 @@ class Broker:
         classpath = os.pathsep.join(map(str, jars(JarSet.BROKER)))
         with processes.exclusive(self.folder / "start.lock"):
             processes.clear_leftover(self.record, "a broker")
-            self._ports = self._choose_ports()
-            port = self._ports[0]
+            port = self._choose_ports()
             self._format(java_path, classpath)
             settings = self._write_settings("server.properties", self.folder / "data")
             logging = f"-Dlog4j2.configurationFile={RESOURCES / 'broker/log4j2.properties'}"
@@ -106,15 +111,14 @@ class Broker:
                 )
                 processes.wait_ready(self._child, "the Kafka broker", lambda: answers_kafka(port), READY_S)
             except BaseException:
-                processes.end_recorded(self.record)
-                self.kill()
+                with processes.uninterrupted():
+                    self.stop()
                 raise
 
     def stop(self) -> None:
-        """Stop cleanly; killed when it does not stop within half a minute. Nothing happens if it is not running."""
-        if self._child is not None:
-            self._child.end(STOP_GRACE_S)
-            self._child = None
+        """Stop the broker of this folder cleanly, whoever started it, or kill it after half a minute."""
+        processes.end_recorded(self.record, STOP_GRACE_S)
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; the folder can be started again."""
@@ -131,8 +135,8 @@ class Broker:
     ) -> None:
         self.stop()
 
-    def _choose_ports(self) -> tuple[int, int]:
-        """The client's and the controller's port; those of the last run where they still suit.
+    def _choose_ports(self) -> int:
+        """Write down the client's and the controller's port, those of the last run where they still suit.
 
         Clients of a killed broker keep asking at its old address, so a restart must answer there.
         """
@@ -146,10 +150,10 @@ class Broker:
         while not controller or controller == port or not ports.is_free(controller):
             controller = ports.free_port()
         self._ports_file.write_text(json.dumps([port, controller]))
-        return port, controller
+        return port
 
     def _write_settings(self, name: str, data: Path) -> Path:
-        port, controller_port = self._ports or (0, 0)
+        port, controller_port = _read_ports(self._ports_file)
         template = Template((RESOURCES / "broker/server.properties").read_text())
         settings = self.folder / name
         settings.write_text(template.substitute(port=port, controller_port=controller_port, data=data))

@@ -54,6 +54,11 @@ class FlinkCluster:
         return FlinkRest(int(self.home.settings()["rest.port"]))
 
     @property
+    def is_running(self) -> bool:
+        """Whether any process of this folder's cluster lives, whoever started it."""
+        return any(processes.recorded(record) for record in self._records())
+
+    @property
     def task_manager_numbers(self) -> list[int]:
         """The task managers that live, of those we started."""
         return sorted(
@@ -89,7 +94,8 @@ class FlinkCluster:
                 for number in range(1, self._task_managers + 1):
                     self._wait_registered(number)
             except BaseException:
-                self.stop()
+                with processes.uninterrupted():
+                    self.stop()
                 raise
 
     def stop(self) -> None:

@@ -38,6 +38,7 @@ class FlinkRest:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.url = f"http://{LOOPBACK}:{port}"
 
     def task_manager_ids(self) -> list[str]:
         """Those registered (a killed one stays until its heartbeat is missed); none when nobody answers."""

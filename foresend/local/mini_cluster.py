@@ -87,8 +87,8 @@ class MiniCluster:
                 )
                 processes.wait_ready(self._child, f"the job {order.script.name}", self._job_runs, READY_S, reason)
             except BaseException:
-                processes.end_recorded(record)
-                self.kill()
+                with processes.uninterrupted():
+                    self.stop()
                 raise
         (job,) = self.rest.jobs()
         return job
