@@ -1,0 +1,186 @@
+"""Read and check a mapping file; every problem is told with its line."""
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from connectors.mappings.model import (
+    ColumnValue,
+    Constant,
+    Format,
+    Join,
+    Mapping,
+    OrderBy,
+    Source,
+    Table,
+    TimeColumn,
+    Value,
+    ValueType,
+)
+from schemas.errors import ConfigError
+from schemas.ids import WorkspaceId
+from templates.problems import Problem
+from templates.yaml_files import Document, read_yaml
+
+SCHEMA = Path(__file__).with_name("mapping.schema.json")
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text()))
+
+
+def load_mapping(path: Path) -> Mapping:
+    """The mapping in a file.
+
+    Raises:
+        ConfigError: with every problem found, each with file and line.
+    """
+    document = read_yaml(path.parent, path.name)
+    if isinstance(document, Problem):
+        raise ConfigError(str(document))
+    errors = sorted(_validator().iter_errors(document.value), key=_order)
+    problems = [_told(document, error) for error in errors] or _relations(document)
+    if problems:
+        raise ConfigError(problems)
+    return _mapping(path, document)
+
+
+def _order(error: ValidationError) -> list[str]:
+    return [str(part) for part in error.absolute_path]
+
+
+def _told(document: Document, error: ValidationError) -> str:
+    """One problem; of alternatives, the one that comes nearest to what was written."""
+    nearest = best_match([error]) or error
+    where = ".".join(str(part) for part in nearest.absolute_path)
+    line = document.place(*nearest.absolute_path)[0]
+    return f"{document.file}:{line}: {where or 'the file'}: {nearest.message}"
+
+
+def _relations(document: Document) -> list[str]:
+    """What a schema cannot say: dates that exist, in order; time zones; what the format of a file is."""
+    told = _Told(document)
+    _check_plausible(told, document.value.get("plausible", {}))
+    for number, source in enumerate(document.value["sources"]):
+        _check_source(told, number, source)
+    return told.problems
+
+
+class _Told:
+    """Problems, each with the line of the path it concerns."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.problems: list[str] = []
+
+    def __call__(self, path: tuple[str | int, ...], message: str) -> None:
+        line = self._document.place(*path)[0]
+        self.problems.append(f"{self._document.file}:{line}: {'.'.join(map(str, path))}: {message}")
+
+
+def _check_plausible(tell: _Told, plausible: dict[str, str]) -> None:
+    bounds: dict[str, int] = {}
+    for name, date in plausible.items():
+        try:
+            bounds[name] = _day_ms(date)
+        except ValueError:
+            tell(("plausible", name), f"expected a date, got {date!r}")
+    if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
+        tell(("plausible",), "expected `from` before `to`")
+
+
+def _check_source(tell: _Told, number: int, source: dict[str, Any]) -> None:
+    path: tuple[str | int, ...] = ("sources", number)
+    zone = source["at"].get("timezone", "UTC") if isinstance(source["at"], dict) else "UTC"
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        tell((*path, "at", "timezone"), f"expected a time zone like Europe/Berlin, got {zone!r}")
+    if "topic" in source and ("format" in source or "delimiter" in source):
+        tell((*path, "topic"), "records of a topic are JSON objects; leave out `format` and `delimiter`")
+    tables: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [
+        ((*path, "join", name), join) for name, join in source.get("join", {}).items()
+    ]
+    if "file" in source:
+        tables.append((path, source))
+    for where, table in tables:
+        if _format(table) is None:
+            tell((*where, "file"), "expected a name that ends in .csv or .jsonl, or a `format`")
+
+
+def _day_ms(date: str) -> int:
+    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+def _format(table: dict[str, Any]) -> Format | None:
+    if "format" in table:
+        return Format(table["format"])
+    ending = table["file"].removesuffix(".gz").rpartition(".")[2]
+    return {"csv": Format.CSV, "jsonl": Format.JSONL, "ndjson": Format.JSONL}.get(ending)
+
+
+def _mapping(path: Path, document: Document) -> Mapping:
+    value = document.value
+    plausible = value.get("plausible", {})
+    workspace = value.get("workspace")
+    return Mapping(
+        path=path,
+        workspace=None if workspace is None else WorkspaceId(workspace),
+        from_ms=_day_ms(plausible["from"]) if "from" in plausible else None,
+        to_ms=_day_ms(plausible["to"]) if "to" in plausible else None,
+        order_by=OrderBy(value.get("order_by", OrderBy.TIME)),
+        sources=tuple(
+            _source(f"{document.file}:{document.place('sources', number)[0]}", source)
+            for number, source in enumerate(value["sources"])
+        ),
+    )
+
+
+def _source(place: str, source: dict[str, Any]) -> Source:
+    return Source(
+        place=place,
+        table=_table(source) if "file" in source else None,
+        topic=source.get("topic", ""),
+        joins=tuple(Join(name, _table(join), join["key"], join["on"]) for name, join in source.get("join", {}).items()),
+        kind=_constant_or_column(source["kind"]),
+        name=_constant_or_column(source.get("name", "")),
+        user=source["user"],
+        at=TimeColumn(**source["at"]) if isinstance(source["at"], dict) else TimeColumn(source["at"]),
+        id=tuple(source.get("id", ())),
+        properties=_values(source, "properties"),
+        traits=_values(source, "traits"),
+        context=_values(source, "context"),
+    )
+
+
+def _table(table: dict[str, Any]) -> Table:
+    return Table(table["file"], _format(table) or Format.CSV, table.get("delimiter", ","))
+
+
+def _constant_or_column(value: str | dict[str, Any]) -> Value:
+    return Constant(value) if isinstance(value, str) else ColumnValue(value["column"], ValueType.STRING)
+
+
+def _values(source: dict[str, Any], part: str) -> dict[str, Value]:
+    return {name: _value(value) for name, value in source.get(part, {}).items()}
+
+
+def _value(value: str | dict[str, Any]) -> Value:
+    if isinstance(value, str):
+        return ColumnValue(value)
+    if "value" in value:
+        return Constant(value["value"])
+    return ColumnValue(
+        column=value["column"],
+        type=ValueType(value.get("type", ValueType.ANY)),
+        split=value.get("split", ""),
+        lower=value.get("lower", False),
+        none=frozenset(value.get("none", ())),
+    )
