@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 from online_models.covers import Cover, Filler, pack, pack_likeliest, pack_within
 from online_models.likeliest import likeliest
-from online_models.policy import FLOOR_MASS_MAX, floor_of
+from online_models.policy import floor_of
 from online_models.rules import Rules
+
+FLOORS_MAX = 0.5
+"""All candidates' floors together: so much of the draw at most. Covers may need less, the likeliest get no more."""
 
 
 class Chosen(NamedTuple):
@@ -34,7 +37,7 @@ def select(distributions: Sequence[Sequence[float]], rules: Rules, count: int, f
 
     Every candidate has the floor; the rest is shared in proportion to the product of the slots' probabilities.
     The likeliest give way to covers: as many are kept as leave room for covers, and no more than hold
-    `FLOOR_MASS_MAX` of the draw by their floors. Where covers alone exceed `count`, an exact packing is searched,
+    `FLOORS_MAX` of the draw by their floors. Where covers alone exceed `count`, an exact packing is searched,
     with the likeliest combination and then without; if none is found, the least probable variants stay out,
     which `uncovered` reports. Where rules allow nothing, nothing is returned.
 
@@ -47,8 +50,7 @@ def select(distributions: Sequence[Sequence[float]], rules: Rules, count: int, f
         raise ValueError(f"expected at least one candidate to choose, got {count}")
     chance = Random(seed)
     floor = floor_of(floor, max(rules.sizes, default=1))
-    # A hair is added because 0.2 / 0.01 must be 20, whatever the division rounds to.
-    room = min(count, int(FLOOR_MASS_MAX / floor + 1e-9)) if floor > 0 else count
+    room = min(count, int(FLOORS_MAX / floor)) if floor > 0 else count
     mains = _mains(distributions, rules, room, chance)
     kept, covers = _complete(mains, distributions, rules, count, chance)
     filler = Filler(distributions, rules, chance)
@@ -83,15 +85,17 @@ def _mains(distributions: Sequence[Sequence[float]], rules: Rules, room: int, ch
     most, so the first combination that leaves too little room is where to stop.
     """
     mains: list[tuple[int, ...]] = []
-    seen = rules.dead
-    missing = [len(rules.live(slot)) for slot in range(len(rules.sizes))]
+    seen = 0
+    missing = list(map(len, rules.live))
     for choice in likeliest(distributions, rules, chance):
-        fresh = [bits[v] & ~seen for bits, v in zip(rules.bits, choice, strict=True)]
-        missing = [left - (bit > 0) for left, bit in zip(missing, fresh, strict=True)]
+        for slot, variant in enumerate(choice):
+            bit = rules.bits[slot][variant]
+            if not bit & seen:
+                seen |= bit
+                missing[slot] -= 1
         if mains and len(mains) + 1 + max(missing, default=0) > room:
             break
         mains.append(choice)
-        seen |= sum(fresh)
         if len(mains) == room:
             break
     return mains
@@ -124,8 +128,10 @@ def _complete(
 
 def _missing(choices: Sequence[tuple[int, ...]], rules: Rules) -> list[list[int]]:
     """Return for each slot the live variants that none of the choices holds."""
-    held = list(map(set, zip(*choices, strict=True))) or [set[int]() for _ in rules.sizes]
-    return [[v for v in rules.live(slot) if v not in held[slot]] for slot in range(len(rules.sizes))]
+    if not choices:
+        return list(map(list, rules.live))
+    columns = zip(*choices, strict=True)
+    return [[v for v in live if v not in held] for live, held in zip(rules.live, columns, strict=False)]
 
 
 def _weighed(

@@ -14,7 +14,7 @@ from typing import Self
 from online_models.rules import Rules
 
 SEARCH_VARIANTS_MAX = 64
-SEARCH_STEPS_MAX = 4_000
+SEARCH_STEPS_MAX = 2_000
 """The exact packing is tried with so many variants, and for so many placements, at most."""
 OPEN = -1
 """Stands in a cover where no variant was placed yet."""
@@ -39,8 +39,8 @@ class Cover:
         """Tell whether the variant may be placed here, so that the slots still open can be filled."""
         if self.choice[slot] != OPEN or rules.bits[slot][variant] & self.blocked:
             return False
-        if not rules.hard:
-            return True
+        if not rules.conflicts[slot][variant] & rules.hard_bits:
+            return True  # It closes nothing that was not closed before.
         filled = sum(1 << other for other, v in enumerate(self.choice) if v != OPEN or other == slot)
         return rules.completable(filled, self.blocked | rules.conflicts[slot][variant])
 
@@ -54,11 +54,19 @@ def pack(missing: Missing, rules: Rules, chance: Random) -> list[Cover]:
     """Return covers that hold all missing variants: as few as the first fit finds, most bound variants first."""
     shuffled = [_shuffled(variants, chance) for variants in missing]
     covers: list[Cover] = []
+    still_open: list[list[Cover]] = [[] for _ in missing]
     for slot, variant in _bound(shuffled, rules):
-        cover = next((cover for cover in covers if cover.takes(slot, variant, rules)), None)
-        if cover is None:
+        bit, places = rules.bits[slot][variant], still_open[slot]
+        for position, cover in enumerate(places):
+            if not bit & cover.blocked and cover.takes(slot, variant, rules):
+                del places[position]
+                break
+        else:
             cover = Cover.empty(rules)
             covers.append(cover)
+            for other, covers_open in enumerate(still_open):
+                if other != slot:
+                    covers_open.append(cover)
         cover.put(slot, variant, rules)
     return _with_unbound(covers, shuffled, rules)
 

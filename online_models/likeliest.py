@@ -84,15 +84,15 @@ def _searched(distributions: Sequence[Sequence[float]], rules: Rules, chance: Ra
     before they are sorted. Or else the first slots of a template and the first variants of a slot would be
     favoured wherever nothing is known of a user.
     """
-    tied = list(rules.tied)
-    loose = [slot for slot in range(len(distributions)) if slot not in rules.tied]
+    tied = rules.tied
+    loose = [slot for slot in range(len(distributions)) if slot not in tied] if tied else range(len(distributions))
     order = (*_turned(tied, chance), *_turned(loose, chance))
     return [_ranked(slot, distributions[slot], rules, chance) for slot in order]
 
 
 def _ranked(slot: int, distribution: Sequence[float], rules: Rules, chance: Random) -> _Slot:
     """Return a slot with its live variants from the likeliest on."""
-    order = sorted(_turned(rules.live(slot), chance), key=distribution.__getitem__, reverse=True)
+    order = sorted(_turned(rules.live[slot], chance), key=distribution.__getitem__, reverse=True)
     bits, conflicts = rules.bits[slot], rules.conflicts[slot]
     if slot in rules.tied:
         bits = tuple([bits[v] for v in order])
@@ -101,10 +101,10 @@ def _ranked(slot: int, distribution: Sequence[float], rules: Rules, chance: Rand
     return _Slot(slot, order, [distribution[v] for v in order], bits, conflicts)
 
 
-def _turned(items: list[int], chance: Random) -> list[int]:
+def _turned(items: Sequence[int], chance: Random) -> Sequence[int]:
     """Return the items from a chosen one on, then those before it."""
     start = int(chance.random() * len(items))
-    return items[start:] + items[:start]
+    return (*items[start:], *items[:start]) if start else items
 
 
 def _best_left(slots: Sequence[_Slot], depth: int, blocked: int) -> list[float] | None:

@@ -7,6 +7,7 @@ Sets of variants are bit masks over all variants of all slots, slot after slot.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Self
 
@@ -23,18 +24,22 @@ class Rules:
     sizes      number of variants of each slot
     bits       bits[slot][variant]: the variant's own bit
     conflicts  conflicts[slot][variant]: mask of the live variants that may not stand beside it, 0 for a dead one
-    dead       mask of the variants that can stand in no allowed candidate
+    live       for each slot the variants that stand in at least one allowed candidate
+    dead       mask of the others
     tied       slots with a live variant that conflicts with another
     hard       slots in which every live variant has a conflict, so that others may close them; the rest
                always keep a variant that fits
+    hard_bits  mask of the variants of the hard slots
     """
 
     sizes: tuple[int, ...]
     bits: tuple[tuple[int, ...], ...]
     conflicts: tuple[tuple[int, ...], ...]
+    live: tuple[tuple[int, ...], ...]
     dead: int
     tied: tuple[int, ...]
     hard: tuple[int, ...]
+    hard_bits: int
 
     @classmethod
     def of(cls, rules: ContentRules, slots: Sequence[tuple[SlotName, Sequence[VariantId]]]) -> Self:
@@ -44,35 +49,18 @@ class Rules:
         required one, the variant that requires it is not allowed either. Two variants of one slot are never
         shown together anyway, so a requirement between them excludes the first.
         """
-        sizes = tuple(len(variants) for _, variants in slots)
-        starts = [0, *accumulate(sizes)]
-        bits = tuple(tuple(1 << (start + v) for v in range(n)) for start, n in zip(starts, sizes, strict=False))
-        places = {(name, v): (s, i) for s, (name, vs) in enumerate(slots) for i, v in enumerate(vs)}
-        conflicts = [[0] * n for n in sizes]
-        banned = 0
-        for one, other in _forbidden_pairs(rules, slots, places):
-            if other is None or one == other:
-                banned |= bits[one[0]][one[1]]
-            else:
-                conflicts[one[0]][one[1]] |= bits[other[0]][other[1]]
-                conflicts[other[0]][other[1]] |= bits[one[0]][one[1]]
-        frozen = tuple(map(tuple, conflicts))
-        dead = _dead(bits, frozen, banned)
+        bits = _bits(tuple(len(variants) for _, variants in slots))
+        conflicts, banned = _conflicts(rules, slots, bits)
+        dead = _dead(bits, conflicts, banned)
         alive = tuple(
-            tuple(0 if bit & dead else mask & ~dead for bit, mask in zip(*slot, strict=True))
-            for slot in zip(bits, frozen, strict=True)
+            tuple([0 if bit & dead else mask & ~dead for bit, mask in zip(*slot, strict=True)])
+            for slot in zip(bits, conflicts, strict=True)
         )
         tied = tuple(slot for slot, masks in enumerate(alive) if any(masks))
-        hard = tuple(
-            slot for slot in tied if all(bit & dead or mask for bit, mask in zip(bits[slot], alive[slot], strict=True))
-        )
-        return cls(sizes, bits, alive, dead, tied, hard)
-
-    def live(self, slot: int) -> list[int]:
-        """The variants of a slot that stand in at least one allowed candidate."""
-        if not self.dead:
-            return list(range(self.sizes[slot]))
-        return [v for v, bit in enumerate(self.bits[slot]) if not bit & self.dead]
+        hard = tuple(slot for slot in tied if _is_hard(bits[slot], alive[slot], dead))
+        hard_bits = sum(bit for slot in hard for bit in bits[slot])
+        live = tuple(tuple([v for v, bit in enumerate(slot_bits) if not bit & dead]) for slot_bits in bits)
+        return cls(tuple(map(len, bits)), bits, alive, live, dead, tied, hard, hard_bits)
 
     def completable(self, filled: int, blocked: int) -> bool:
         """Tell whether the slots still open can be filled.
@@ -105,7 +93,32 @@ def allowed_by_rules(rules: Rules) -> tuple[tuple[bool, ...], ...]:
 
 
 _Index = tuple[int, int]
-_Bits = Sequence[Sequence[int]]
+_Masks = tuple[tuple[int, ...], ...]
+
+
+@lru_cache(maxsize=256)
+def _bits(sizes: tuple[int, ...]) -> _Masks:
+    """Give every variant of every slot a bit of its own."""
+    starts = [0, *accumulate(sizes)]
+    return tuple(tuple(1 << start + v for v in range(size)) for start, size in zip(starts, sizes, strict=False))
+
+
+def _conflicts(
+    rules: ContentRules, slots: Sequence[tuple[SlotName, Sequence[VariantId]]], bits: _Masks
+) -> tuple[_Masks, int]:
+    """Return for each variant the mask of those that may not stand beside it, and the mask of those banned."""
+    if not rules.forbidden and not rules.required:
+        return tuple((0,) * len(slot_bits) for slot_bits in bits), 0
+    places = {(name, v): (s, i) for s, (name, vs) in enumerate(slots) for i, v in enumerate(vs)}
+    conflicts = [[0] * len(slot_bits) for slot_bits in bits]
+    banned = 0
+    for one, other in _forbidden_pairs(rules, slots, places):
+        if other is None or one == other:
+            banned |= bits[one[0]][one[1]]
+        elif one[0] != other[0]:
+            conflicts[one[0]][one[1]] |= bits[other[0]][other[1]]
+            conflicts[other[0]][other[1]] |= bits[one[0]][one[1]]
+    return tuple(map(tuple, conflicts)), banned
 
 
 def _forbidden_pairs(
@@ -128,23 +141,29 @@ def _forbidden_pairs(
                 yield places[pair.first], places[slot, variant]
 
 
-def _dead(bits: _Bits, conflicts: _Bits, banned: int) -> int:
+def _dead(bits: _Masks, conflicts: _Masks, banned: int) -> int:
     """Return the mask of variants that stand in no allowed combination."""
+    everything = sum(map(sum, bits))
+    if any(all(bit & banned for bit in slot_bits) for slot_bits in bits):
+        return everything
     dead = banned
-    slots = range(len(bits))
-    # Slots without any conflict are never closed; only whether they are empty matters.
-    tied = [slot for slot in slots if banned or any(conflicts[slot])]
-    for slot in slots:
-        others = [other for other in tied if other != slot]
-        for variant, bit in enumerate(bits[slot]):
-            if not bit & dead and not _fits(bits, conflicts, others, dead | conflicts[slot][variant]):
+    hard = [slot for slot, slot_bits in enumerate(bits) if _is_hard(slot_bits, conflicts[slot], banned)]
+    if not hard:
+        return dead
+    for slot, slot_bits in enumerate(bits):
+        others = [other for other in hard if other != slot]
+        for bit, mask in zip(slot_bits, conflicts[slot], strict=True):
+            if not bit & dead and not _fits(bits, conflicts, others, dead | mask):
                 dead |= bit
-    if not all(bits):
-        dead = sum(bit for slot_bits in bits for bit in slot_bits)
-    return dead
+    return everything if any(all(bit & dead for bit in slot_bits) for slot_bits in bits) else dead
 
 
-def _fits(bits: _Bits, conflicts: _Bits, slots: Sequence[int], blocked: int) -> bool:
+def _is_hard(bits: Sequence[int], conflicts: Sequence[int], dead: int) -> bool:
+    """Tell whether a slot has no variant, but dead ones, that stands beside anything."""
+    return all(bit & dead or mask for bit, mask in zip(bits, conflicts, strict=True))
+
+
+def _fits(bits: _Masks, conflicts: _Masks, slots: Sequence[int], blocked: int) -> bool:
     """Tell whether these slots can be filled from what is not blocked: a complete search, fewest choices first."""
     if not slots:
         return True

@@ -112,7 +112,7 @@ class SlotModel:
     def offset(self, x: Mapping[str, float]) -> float:
         """Return weights · x in log-odds, to be added to the prior's logit; 0 for features never learnt."""
         weights = self._weights
-        return sum([weight * x[name] for name, weight in weights.items() if name in x], 0.0)
+        return sum([weights[name] * value for name, value in x.items() if name in weights], 0.0)
 
     def learn(self, x: Mapping[str, float], clicked: bool, prior_logit: float) -> None:
         """Learn from one example: one step against the gradient of the log loss, then shrinkage.
