@@ -1,0 +1,71 @@
+"""Which record may become an entry: the checks before a write."""
+
+import msgspec
+
+from schemas.codec import decode
+from schemas.decisions import Communication
+from schemas.draws import renormalise
+from schemas.errors import Reason, SchemaError, StateCorrupt, StateVersionError
+from schemas.keys import communication_key, split_key
+from schemas.versions import VERSION_BYTES, Version
+
+
+def read_communication(key: bytes, value: bytes) -> Communication:
+    """A record of the topic `communications`, checked as far as a read relies on it.
+
+    Raises:
+        SchemaError: it is not a communication, or it belongs to another key.
+        StateVersionError: it is one, but of a newer shape: deploy the newer code here first.
+    """
+    try:
+        found = decode(Communication, value)
+    except StateCorrupt as error:
+        raise SchemaError(Reason.WRONG_TYPE, str(error)) from None
+    except StateVersionError:
+        if _looks_like_a_communication(value):
+            raise
+        raise SchemaError(Reason.WRONG_TYPE, "expected a packed Communication, got other bytes") from None
+    if len(found.version) != VERSION_BYTES:
+        raise SchemaError(Reason.WRONG_TYPE, f"expected a version of {VERSION_BYTES} bytes, got {len(found.version)}")
+    _check_content(key, found)
+    return found
+
+
+def version_of_entry(stored: bytes | None) -> Version | None:
+    """The version of a stored entry, a grave's too; None where there is none."""
+    return None if stored is None else decode(Communication, stored).version
+
+
+def _check_content(key: bytes, found: Communication) -> None:
+    split_key(key, 3)
+    decision = found.decision
+    if decision is None:
+        if not found.grave:
+            raise SchemaError(Reason.WRONG_TYPE, "expected a decision or a grave, got neither")
+        return
+    if communication_key(decision.workspace, decision.template, decision.user) != key:
+        raise SchemaError(Reason.KEY_MISMATCH, "expected the decision of the record's key, got another one's")
+    counts = {len(decision.candidates), len(found.bodies), len(found.valid_until_ms)}
+    if len(counts) != 1 or not decision.candidates:
+        raise SchemaError(
+            Reason.WRONG_TYPE,
+            f"expected a body and a validity for each of {len(decision.candidates)} candidates (at least one), "
+            f"got {len(found.bodies)} and {len(found.valid_until_ms)}",
+        )
+    try:
+        renormalise([candidate.probability for candidate in decision.candidates], [True] * len(found.bodies))
+        for candidate in range(len(found.bodies)):
+            decision.variants_of(candidate)
+    except (ValueError, IndexError) as error:
+        raise SchemaError(Reason.WRONG_TYPE, f"expected candidates that can be drawn: {error}") from None
+
+
+def _looks_like_a_communication(value: bytes) -> bool:
+    """Whether bytes with an unknown version byte are still a MessagePack array that begins with a version."""
+    try:
+        fields = msgspec.msgpack.decode(memoryview(value)[1:])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return (
+        isinstance(fields, list) and bool(fields) and isinstance(fields[0], bytes) and len(fields[0]) == VERSION_BYTES
+    )

@@ -1,0 +1,148 @@
+"""RocksDB by rocksdict in raw mode: bytes in, bytes out, and its errors by their own names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from rocksdict import AccessType, BlockBasedOptions, Cache, ColumnFamily, Options, Rdict, WriteBatch
+
+from connectors.cache.families import FAMILIES, Family
+from schemas.errors import CacheBusy, StateCorrupt
+
+BLOCK_CACHE_BYTES = 128 * 1024 * 1024
+WRITE_BUFFER_BYTES = 32 * 1024 * 1024
+WAL_BYTES_MAX = 256 * 1024 * 1024
+"""Families that are seldom written would otherwise keep every old log file alive."""
+BLOOM_BITS = 10
+LOG_FILES_KEPT = 4
+BEYOND_ALL_KEYS = b"\xff" * 16
+"""Sorts after every key: keys of text are UTF-8, which has no 0xff, and numbers stay far below."""
+
+
+class RocksErrors:
+    """A `with` block that names RocksDB's errors: rocksdict raises them all as plain `Exception`.
+
+    Raises:
+        StateCorrupt: stored bytes do not match their checksums.
+        CacheBusy: anything else (disk full, a lock held elsewhere).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not Exception:
+            return
+        if "Corruption" in str(error):
+            raise StateCorrupt(
+                f"cache {self._folder}: {error}; stop, move the folder away and start again: entries are rebuilt "
+                "from Kafka (what its outbox still held is lost)"
+            ) from error
+        raise CacheBusy(f"cache {self._folder}: {error}") from error
+
+
+class Batch:
+    """Writings that happen together or not at all, also when the process is killed."""
+
+    def __init__(self, handles: dict[Family, ColumnFamily]) -> None:
+        self._handles = handles
+        self.raw = WriteBatch(raw_mode=True)
+
+    def put(self, family: Family, key: bytes, value: bytes) -> None:
+        """Write a row."""
+        self.raw.put(key, value, self._handles[family])
+
+    def delete(self, family: Family, key: bytes) -> None:
+        """Remove a row; nothing happens where there is none."""
+        self.raw.delete(key, self._handles[family])
+
+    def delete_all(self, family: Family) -> None:
+        """Remove every row of a family."""
+        self.raw.delete_range(b"", BEYOND_ALL_KEYS, self._handles[family])
+
+
+class Database:
+    """One open RocksDB with the families of the table.
+
+    second   where a second, reading instance keeps its own files; None: this is the one writer
+    """
+
+    def __init__(self, path: Path, second: Path | None = None) -> None:
+        access = AccessType.read_write() if second is None else AccessType.secondary(str(second))
+        self._errors = RocksErrors(path)
+        block_cache = Cache(BLOCK_CACHE_BYTES)
+        families = {family.name: _options(block_cache) for family in FAMILIES}
+        with self._errors:
+            self._rocks = Rdict(str(path), _options(block_cache), column_families=families, access_type=access)
+        self._families = {family: self._rocks.get_column_family(family.name) for family in FAMILIES}
+        self._handles = {
+            family: self._rocks.get_column_family_handle(family.name) for family in FAMILIES if second is None
+        }
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        """The row's value, or None."""
+        with self._errors:
+            return self._families[family].get(key)
+
+    def get_many(self, family: Family, keys: list[bytes]) -> list[bytes | None]:
+        """The values of several rows, in the order of the keys."""
+        with self._errors:
+            return self._families[family].get([*keys]) or []
+
+    def scan(self, family: Family, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Rows in the order of their keys, from `start` on.
+
+        rocksdict's own `items()` ends silently at a corrupt block; asking for the status does not.
+        """
+        rows = self._families[family].iter()
+        with self._errors:
+            rows.seek(start)
+            while rows.valid():
+                yield rows.key(), rows.value()
+                rows.next()
+            rows.status()
+
+    def batch(self) -> Batch:
+        """An empty batch."""
+        return Batch(self._handles)
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch. It survives the death of the process; a loss of power may take the last moments."""
+        with self._errors:
+            self._rocks.write(batch.raw)
+
+    def estimated_rows(self, family: Family) -> int:
+        """About how many rows a family has."""
+        return self._families[family].property_int_value("rocksdb.estimate-num-keys") or 0
+
+    def catch_up(self) -> None:
+        """Read what the writer has written since (second instances only)."""
+        with self._errors:
+            self._rocks.try_catch_up_with_primary()
+
+    def close(self) -> None:
+        """Let go of the files. Every handle must go, or RocksDB keeps its lock."""
+        self._handles.clear()
+        for family in self._families.values():
+            family.close()
+        self._families.clear()
+        self._rocks.close()
+
+
+def _options(block_cache: Cache) -> Options:
+    table = BlockBasedOptions()
+    table.set_block_cache(block_cache)
+    table.set_bloom_filter(BLOOM_BITS, block_based=False)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.create_missing_column_families(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_max_total_wal_size(WAL_BYTES_MAX)
+    options.set_keep_log_file_num(LOG_FILES_KEPT)
+    return options

@@ -1,0 +1,1 @@
+"""The gateway: answers reads of communications over HTTP, and draws for sends."""

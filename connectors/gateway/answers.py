@@ -1,0 +1,78 @@
+"""A read as the body and headers of an HTTP answer."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from connectors.gateway.problems import Problem
+from connectors.gateway.reads import Read
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+_COMMON: Headers = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_SANDBOX = (b"content-security-policy", b"sandbox; script-src 'none'")
+"""A look opened in a browser is somebody's content on this gateway's own address: it may run nothing there."""
+_encoder = msgspec.json.Encoder()
+
+
+class Answer(NamedTuple):
+    """One HTTP answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+def html_answer(read: Read) -> Answer:
+    """The message's HTML as the body; the rest that fits into headers is there."""
+    served = read.served
+    headers = (
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-language", served.locale.encode()),
+        (b"foresend-source", read.source.encode()),
+        (b"foresend-reason", served.reason.encode()),
+        (b"foresend-decision", served.decision.encode()),
+        (b"foresend-candidate", str(served.candidate).encode()),
+        _SANDBOX,
+        *_COMMON,
+    )
+    return Answer(200, headers, read.message.html)
+
+
+def json_answer(read: Read) -> Answer:
+    """The message in its parts, and how it was chosen."""
+    served, message = read.served, read.message
+    fields = {
+        "workspace": read.workspace,
+        "template": served.template,
+        "user": served.user,
+        "source": read.source,
+        "reason": served.reason,
+        "release": served.release,
+        "decision": served.decision,
+        "candidate": served.candidate,
+        "propensity": served.propensity,
+        "probabilities": served.probabilities,
+        "variants": served.variants,
+        "language": served.locale,
+        "subject": message.subject,
+        "preheader": message.preheader,
+        "html": message.html.decode(),
+        "text": message.text.decode(),
+    }
+    return json_body(200, fields)
+
+
+def json_body(status: int, fields: dict[str, object]) -> Answer:
+    """Any fields as JSON."""
+    return Answer(status, ((b"content-type", b"application/json"), *_COMMON), _encoder.encode(fields))
+
+
+def problem_answer(problem: Problem) -> Answer:
+    """A problem as RFC 9457 wants it."""
+    headers = ((b"content-type", b"application/problem+json"), *problem.headers, *_COMMON)
+    return Answer(problem.status.value, headers, problem.body())

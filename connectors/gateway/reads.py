@@ -1,0 +1,289 @@
+"""A read: which message a user gets, from what is in the cache at this moment. No prediction, no rendering."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+import msgspec
+
+from connectors.cache.releases import OpenRelease, Releases
+from connectors.cache.rows import OutboxRow, Served
+from connectors.cache.store import CacheStore
+from connectors.gateway.events import NO_DECISION, exposure_row, refresh_row
+from connectors.gateway.marks import LOOK_MARKS, MarkFiller
+from connectors.gateway.problems import Problem, not_found, not_ready
+from connectors.gateway.refreshes import RefreshLimit
+from connectors.kafka.partitioning import partition_of_key
+from schemas.codec import decode
+from schemas.decisions import Communication, Decision, Rendered
+from schemas.draws import draw, renormalise
+from schemas.errors import StateCorrupt
+from schemas.ids import Locale, SendId, TemplateName, UserId, WorkspaceId
+from schemas.keys import communication_key
+from schemas.topics import PARTITIONS
+from schemas.worlds import WorldRef
+from templates.send_marks import fill
+
+OUTBOX_ROWS_MAX = 1_000_000
+"""No draws beyond it: exposures wait on this disk while Kafka is away, and disks end."""
+UNKNOWN = "unknown"
+"""Nothing is known of the user: no state is made for him, no refresh, no exposure."""
+MISSING = "missing"
+EXPIRED = "expired"
+CORRUPT = "corrupt"
+RELEASE = "release_not_here"
+REFRESHED = frozenset({MISSING, EXPIRED, CORRUPT})
+"""Why a fallback is served though a render would help."""
+
+
+class Progress(Protocol):
+    """How far this node has read the topics."""
+
+    is_ready: bool
+    world: WorldRef
+
+
+@dataclass(frozen=True)
+class Read:
+    """One answered read: what is served, and the message with its send marks filled."""
+
+    workspace: WorkspaceId
+    served: Served
+    message: Rendered
+
+    @property
+    def source(self) -> str:
+        """Where the message came from."""
+        return "fallback" if self.served.candidate < 0 else "entry"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What stands in the cache for a user and template. `entry`: not None means it can be drawn from."""
+
+    entry: Communication | None
+    locale: Locale
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    served: Served
+    release: OpenRelease
+    unfilled: Rendered
+    decision: Decision | None
+
+
+Pick = Callable[[Sequence[float]], int]
+
+
+class Reads:
+    """Answers reads, from the event loop's thread alone: nothing in here waits, so a draw is never interleaved.
+
+    partitions  of `communications` that this node holds
+    """
+
+    def __init__(
+        self,
+        store: CacheStore,
+        releases: Releases,
+        progress: Progress,
+        marks: MarkFiller,
+        *,
+        partitions: Collection[int],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._releases = releases
+        self._progress = progress
+        self._marks = marks
+        self._partitions = None if len(partitions) == PARTITIONS else frozenset(partitions)
+        self._clock_ms = clock_ms
+        self._refreshes = RefreshLimit()
+
+    def draw(
+        self,
+        workspace: WorkspaceId,
+        template: TemplateName,
+        user: UserId,
+        send_id: SendId,
+        given: Mapping[str, str],
+    ) -> Read:
+        """Draw for a send; the same send id gets the same bytes again. The first draw wins.
+
+        Raises:
+            Problem: there is no answer with a message.
+        """
+        key = self._check(workspace, template, user)
+        sent = self._store.sent(workspace, send_id)
+        if sent is not None:
+            return self._repeat(workspace, key, sent, template, user)
+        if self._store.outbox_rows >= OUTBOX_ROWS_MAX:
+            raise not_ready("the outbox is full: Kafka has not answered for a long time")
+        chosen = self._choose(workspace, template, user, key, lambda odds: draw(odds, send_id))
+        marks = self._marks.marks(workspace, send_id, chosen.served, given)
+        served = msgspec.structs.replace(chosen.served, marks=marks)
+        message = fill(chosen.unfilled, chosen.release.release.mark_prefix, marks)
+        rows = self._refresh_rows(workspace, key, served)
+        if served.reason != UNKNOWN:
+            world = self._world_of(chosen.decision)
+            rows.append(exposure_row(workspace, send_id, served, chosen.decision, world))
+        self._store.remember_send(workspace, send_id, served, rows)
+        return Read(workspace, served, message)
+
+    def look(self, workspace: WorkspaceId, template: TemplateName, user: UserId, candidate: int | None) -> Read:
+        """Show a candidate, the likeliest one that is valid unless told which. Never an exposure.
+
+        Raises:
+            Problem: there is no answer with a message.
+        """
+        key = self._check(workspace, template, user)
+        chosen = self._choose(workspace, template, user, key, lambda odds: _pick(odds, candidate))
+        rows = self._refresh_rows(workspace, key, chosen.served)
+        if rows:
+            self._store.commit(self._store.batch(), rows)
+        message = fill(chosen.unfilled, chosen.release.release.mark_prefix, LOOK_MARKS)
+        return Read(workspace, chosen.served, message)
+
+    def _check(self, workspace: WorkspaceId, template: TemplateName, user: UserId) -> bytes:
+        if not self._progress.is_ready:
+            raise not_ready("this node is still reading the topics")
+        key = communication_key(workspace, template, user)
+        if self._partitions is not None and partition_of_key(key) not in self._partitions:
+            raise Problem(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                "other_partition",
+                f"partition {partition_of_key(key)} of communications is held by another node",
+            )
+        return key
+
+    def _repeat(self, workspace: WorkspaceId, key: bytes, sent: Served, template: TemplateName, user: UserId) -> Read:
+        """The answer that a send was given before, to the byte."""
+        if (sent.template, sent.user) != (template, user):
+            raise Problem(
+                HTTPStatus.CONFLICT, "send_id_taken", "expected a new send id, got one of another user or template"
+            )
+        entry = self._store.entry(key)
+        if entry is not None and decode(Communication, entry).grave:
+            raise _gone()
+        release = self._releases.find(workspace, sent.release)
+        if release is None:
+            raise not_ready("the release of this send has not been read yet")
+        unfilled = release.opener.open(sent.body) if sent.body else _fallback(release, template, sent.locale)[1]
+        return Read(workspace, sent, fill(unfilled, release.release.mark_prefix, sent.marks))
+
+    def _choose(self, workspace: WorkspaceId, template: TemplateName, user: UserId, key: bytes, pick: Pick) -> _Chosen:
+        newest = self._releases.newest(workspace)
+        if newest is None:
+            raise not_found("no_release", "expected a release of this workspace, there is none yet")
+        if template not in newest.templates:
+            raise not_found("no_template", "expected a template of the workspace's newest release")
+        now_ms = self._clock_ms()
+        found = self._find(workspace, user, key, newest)
+        reason = found.reason
+        decision = found.entry.decision if found.entry else None
+        if found.entry is not None and decision is not None:
+            chosen = self._candidate(found.entry, decision, now_ms, pick)
+            if isinstance(chosen, _Chosen):
+                return chosen
+            reason = chosen
+        locale, message = _fallback(newest, template, found.locale)
+        served = Served(
+            template=template,
+            user=user,
+            at_ms=now_ms,
+            release=newest.release.id,
+            locale=locale,
+            decision=decision.id if decision else NO_DECISION,
+            reason=reason,
+            candidate=-1,
+            propensity=1.0,
+            probabilities=(),
+            variants={},
+            body=b"",
+            marks={},
+        )
+        return _Chosen(served, newest, message, decision)
+
+    def _candidate(self, entry: Communication, decision: Decision, now_ms: int, pick: Pick) -> _Chosen | str:
+        """One of the entry's candidates, or why none of them can be served."""
+        release = self._releases.find(decision.workspace, decision.release)
+        if release is None:
+            return RELEASE
+        # Mutant: take every candidate for valid; then `test_an_expired_candidate_is_never_drawn` fails.
+        valid = [until_ms == 0 or now_ms < until_ms for until_ms in entry.valid_until_ms]
+        odds = renormalise([candidate.probability for candidate in decision.candidates], valid)
+        if not odds:
+            return EXPIRED
+        index = pick(odds)
+        try:
+            message = release.opener.open(entry.bodies[index])
+        except StateCorrupt:
+            return CORRUPT
+        variants = decision.variants_of(index)
+        served = Served(
+            template=decision.template,
+            user=decision.user,
+            at_ms=now_ms,
+            release=decision.release,
+            locale=decision.locale,
+            decision=decision.id,
+            reason="",
+            candidate=index,
+            propensity=odds[index],
+            probabilities=odds,
+            variants={slot.slot: variant for slot, variant in zip(decision.slots, variants, strict=True)},
+            body=entry.bodies[index],
+            marks={},
+        )
+        return _Chosen(served, release, message, decision)
+
+    def _find(self, workspace: WorkspaceId, user: UserId, key: bytes, newest: OpenRelease) -> _Found:
+        """The entry of a user and template; where there is none, whether the user is known at all."""
+        default = newest.release.settings.default_locale
+        packed = self._store.entry(key)
+        if packed is not None:
+            entry = decode(Communication, packed)
+            if entry.grave or entry.decision is None:
+                raise _gone()
+            return _Found(entry, entry.decision.locale, "")
+        others = self._store.entries([communication_key(workspace, name, user) for name in newest.templates])
+        # A rebuild drops entries after `is_ready` is taken back: what is not here may be so only for now.
+        if not self._progress.is_ready:
+            raise not_ready("this node is reading the topics anew")
+        known = [decode(Communication, other) for other in others if other is not None]
+        if any(other.grave for other in known):
+            raise _gone()
+        if not known:
+            return _Found(None, default, UNKNOWN)
+        return _Found(None, known[0].decision.locale if known[0].decision else default, MISSING)
+
+    def _refresh_rows(self, workspace: WorkspaceId, key: bytes, served: Served) -> list[OutboxRow]:
+        if served.reason in REFRESHED and self._refreshes.allows(key, served.at_ms):
+            return [refresh_row(workspace, served, self._progress.world)]
+        return []
+
+    def _world_of(self, decision: Decision | None) -> WorldRef:
+        """What this node knows; at least what the decision was made with, which may be ahead of it."""
+        world = self._progress.world
+        return world.join(decision.world) if decision else world
+
+
+def _fallback(release: OpenRelease, template: TemplateName, locale: Locale) -> tuple[Locale, Rendered]:
+    found = release.fallback(template, locale)
+    if found is None:
+        raise not_found("no_fallback", "expected the release to hold a fallback of this template")
+    return found
+
+
+def _pick(odds: Sequence[float], candidate: int | None) -> int:
+    if candidate is None:
+        return max(range(len(odds)), key=odds.__getitem__)
+    if not 0 <= candidate < len(odds) or odds[candidate] == 0:
+        raise not_found("no_candidate", f"expected a valid candidate below {len(odds)}, got {candidate}")
+    return candidate
+
+
+def _gone() -> Problem:
+    return Problem(HTTPStatus.GONE, "erased", "this user was erased")
