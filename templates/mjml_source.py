@@ -1,0 +1,103 @@
+"""Checks MJML before it is compiled, so that what is wrong has a line, and compiles it without reading any file."""
+
+import re
+from html.parser import HTMLParser
+
+from mjml import mjml2html
+
+from templates.expressions import Fault, parse, replaced, spans_of
+
+COMPONENTS = frozenset(
+    ["mjml", "mj-head", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-html-attributes", "mj-selector", "mj-html-attribute", "mj-preview", "mj-style", "mj-title", "mj-raw", "mj-body", "mj-accordion", "mj-accordion-element", "mj-accordion-text", "mj-accordion-title", "mj-button", "mj-carousel", "mj-carousel-image", "mj-column", "mj-divider", "mj-group", "mj-hero", "mj-image", "mj-navbar", "mj-navbar-link", "mj-section", "mj-social", "mj-social-element", "mj-spacer", "mj-table", "mj-text", "mj-wrapper"]
+)
+MJML3 = frozenset({"mj-container", "mj-inline-links", "mj-invoice", "mj-list", "mj-location"})
+_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
+_POSITION = re.compile(r"(.*?)(?: in root template)?(?: at position (\d+):(\d+))?")
+
+
+class _Checker(HTMLParser):
+    """Finds elements that are unknown, unclosed or closed out of order."""
+
+    CDATA_CONTENT_ELEMENTS = ("script", "style", "mj-style")
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.faults: list[tuple[int, int, str, str]] = []
+        self.seen: set[str] = set()
+        self._open: list[tuple[str, int, int]] = []
+
+    def _fault(self, message: str, mend: str) -> None:
+        line, column = self.getpos()
+        self.faults.append((line, column + 1, message, mend))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._check(tag, attrs)
+        if tag not in _VOID:
+            line, column = self.getpos()
+            self._open.append((tag, line, column + 1))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._check(tag, attrs)
+
+    def _check(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        if tag == "mj-include":
+            self._fault("mj-include is not read from anywhere", "Write the included part here.")
+        elif tag in MJML3:
+            self._fault(f"<{tag}> is MJML 3", "Migrate to MJML 4: it has no such element.")
+        elif tag.startswith("mj") and tag not in COMPONENTS:
+            self._fault(f"<{tag}> is no MJML element", "Mend its name.")
+        elif tag in {"mj-image", "img"} and "alt" not in dict(attrs):
+            self._fault(f"<{tag}> has no alt", 'Say in alt="" what the picture shows; leave it empty for decoration.')
+        if tag == "script" or any(name.startswith("on") for name, _ in attrs):
+            self._fault("a message may not hold scripts", "Remove the script: mail clients do too.")
+        if tag in {"iframe", "object", "embed", "form", "base", "input", "link"}:
+            self._fault(f"a message may not hold <{tag}>", "Remove it: mail clients do too.")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _VOID:
+            return
+        if self._open and self._open[-1][0] == tag:
+            self._open.pop()
+            return
+        if not any(name == tag for name, _, _ in self._open):
+            self._fault(f"</{tag}> closes nothing", "Remove it, or open the element before.")
+            return
+        name, line, _ = self._open[-1]
+        self._fault(f"</{tag}> stands where <{name}> of line {line} is still open", f"Close <{name}> before.")
+        while self._open.pop()[0] != tag:
+            pass
+
+    def unclosed(self) -> list[tuple[int, int, str, str]]:
+        return [(line, column, f"<{tag}> is never closed", "Close it.") for tag, line, column in self._open]
+
+
+def check_mjml(source: str) -> list[tuple[int, int, str, str]]:
+    """What is wrong with the elements of a layout: line, column, message, mend. Jinja2 must parse already."""
+    masked = replaced(source, spans_of(source), lambda span: _blank(source[span.start : span.end]))
+    checker = _Checker()
+    checker.feed(masked)
+    checker.close()
+    faults = checker.faults or checker.unclosed()
+    if "mjml" not in checker.seen:
+        faults.append((1, 1, "there is no <mjml> element", "Write the layout in MJML 4."))
+    return faults
+
+
+def _blank(text: str) -> str:
+    return "".join("\n" if char == "\n" else "x" for char in text)
+
+
+def compile_mjml(source: str) -> str | Fault:
+    """The HTML of a layout, with its Jinja2 marks as they were. No include is read, no font is loaded."""
+    tree = parse(source)
+    if isinstance(tree, Fault):
+        return tree
+    try:
+        # Without a loader mj-include fails; without fonts nothing is fetched from Google when a person reads.
+        return mjml2html(source, disable_comments=True, fonts={})
+    except ValueError as error:
+        found = _POSITION.fullmatch(str(error))
+        reason, start = (found[1], found[2]) if found else (str(error), None)
+        line = source.encode().count(b"\n", 0, int(start)) + 1 if start else 1
+        return Fault(line, f"MJML cannot be compiled: {reason}", "Mend the element at or after this line.")
