@@ -15,6 +15,7 @@ from typing import Self
 
 from foresend import processes
 from foresend.local import java, ports
+from foresend.local.class_archive import ClassArchive
 from foresend.local.jars import RESOURCES, JarSet, jars
 from schemas.errors import ConfigError
 
@@ -44,6 +45,8 @@ class Broker:
         self._wanted_port = port
         self._ports_file = self.folder / "ports.json"
         self._child: processes.Child | None = None
+        self._archive: ClassArchive | None = None
+        self._was_ready = False
 
     @property
     def bootstrap(self) -> str:
@@ -96,20 +99,15 @@ class Broker:
             self._format(java_path, classpath)
             settings = self._write_settings("server.properties", self.folder / "data")
             logging = f"-Dlog4j2.configurationFile={RESOURCES / 'broker/log4j2.properties'}"
-            command: list[str | Path] = [
-                java_path,
-                f"-Xmx{self._heap_mb}m",
-                logging,
-                "-cp",
-                classpath,
-                "kafka.Kafka",
-                settings,
-            ]
+            self._archive = ClassArchive.of("broker", classpath, record=not detached)
+            options = [f"-Xmx{self._heap_mb}m", logging, *self._archive.options()]
+            command: list[str | Path] = [java_path, *options, "-cp", classpath, "kafka.Kafka", settings]
             try:
                 self._child = processes.start(
                     processes.Program(command, log=self.log, record=self.record, outlives_parent=detached)
                 )
                 processes.wait_ready(self._child, "the Kafka broker", lambda: answers_kafka(port), READY_S)
+                self._was_ready = True
             except BaseException:
                 with processes.uninterrupted():
                     self.stop()
@@ -118,13 +116,11 @@ class Broker:
     def stop(self) -> None:
         """Stop the broker of this folder cleanly, whoever started it, or kill it after half a minute."""
         processes.end_recorded(self.record, STOP_GRACE_S)
-        self.kill()
+        self._forget(keep_archive=self._was_ready)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; the folder can be started again."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
+        self._forget(keep_archive=False)
 
     def __enter__(self) -> Self:
         self.start()
@@ -134,6 +130,14 @@ class Broker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _forget(self, keep_archive: bool) -> None:
+        """Kill and reap what we started, if it still lives."""
+        if self._child is not None and self._archive is not None:
+            self._child.kill()
+            self._archive.close(keep_archive)
+        self._child = None
+        self._was_ready = False
 
     def _choose_ports(self) -> int:
         """Write down the client's and the controller's port, those of the last run where they still suit.

@@ -19,6 +19,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from foresend.local import java, ports
+from foresend.local.class_archive import ClassArchive
 from foresend.local.jars import RESOURCES, connector_jar
 from foresend.processes import ProcessFailed
 from schemas.errors import ConfigError
@@ -82,12 +83,11 @@ def wheel() -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def class_path(with_connector: bool = True) -> str:
+def class_path() -> str:
     """Flink's own jars, Python's glue, and the Kafka connector, in the order of Flink's scripts (dist last)."""
     lib = sorted((wheel() / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name))
     python = list((wheel() / "opt").glob("flink-python-*.jar"))
-    connector = [connector_jar()] if with_connector else []
-    return os.pathsep.join(map(str, [*python, *connector, *lib]))
+    return os.pathsep.join(map(str, [*python, connector_jar(), *lib]))
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class FlinkHome:
         memory, computed = _resources(role, self.conf)
         given = [part for name, value in dynamic.items() for part in ("-D", f"{name}={value}")]
         return [
-            *self._java(memory),
+            *self._java(memory, ClassArchive.of("flink", class_path())),
             MAIN_CLASS[role],
             *computed,
             "--configDir",
@@ -182,16 +182,18 @@ class FlinkHome:
     def client_command(self, arguments: Sequence[str]) -> list[str]:
         """What runs Flink's command line client (`flink run …`) to submit a job."""
         # It prints what the job's Python said by itself; its own log would only repeat it.
-        return [*self._java(["-Xmx512m", "-Dforesend.log.level=off"]), CLIENT_CLASS, *arguments]
+        options = ["-Xmx512m", "-Dforesend.log.level=off"]
+        return [*self._java(options, ClassArchive.of("flink", class_path())), CLIENT_CLASS, *arguments]
 
-    def mini_cluster_command(self, arguments: Sequence[str], heap_mb: int) -> list[str]:
+    def mini_cluster_command(self, arguments: Sequence[str], heap_mb: int, archive: ClassArchive) -> list[str]:
         """The client again, but its JVM is going to be the whole cluster."""
-        return [*self._java([f"-Xmx{heap_mb}m"]), CLIENT_CLASS, *arguments]
+        return [*self._java([f"-Xmx{heap_mb}m"], archive), CLIENT_CLASS, *arguments]
 
-    def _java(self, memory: Sequence[str]) -> list[str]:
+    def _java(self, options: Sequence[str], archive: ClassArchive) -> list[str]:
         return [
             java.find_java(),
-            *memory,
+            *options,
+            *archive.options(),
             "-XX:+IgnoreUnrecognizedVMOptions",
             "-Djava.security.manager=allow",
             *self.settings()["env.java.opts.all"].split(),

@@ -37,6 +37,11 @@ def find_java(environment: Mapping[str, str] = os.environ) -> str:
     return java
 
 
+def java_words() -> str:
+    """All that `java -version` says of the Java in use: what was built for one build suits no other."""
+    return _ask(find_java(), "-version")
+
+
 def find_maven(environment: Mapping[str, str] = os.environ) -> str:
     """The path of a Maven that can copy the jars.
 

@@ -9,15 +9,17 @@ from typing import Self
 
 from foresend import processes
 from foresend.local import ports
+from foresend.local.class_archive import ClassArchive
 from foresend.local.flink_client import JobOrder, reason
-from foresend.local.flink_home import FlinkHome
+from foresend.local.flink_home import FlinkHome, class_path
 from foresend.local.flink_rest import FlinkRest, FlinkUnavailable
 from schemas.errors import ConfigError
 
 DEFAULT_FOLDER = Path(".foresend/job")
 DEFAULT_HEAP_MB = 1024
 READY_S = 120.0
-STOP_GRACE_S = 10.0
+# Half a second as a rule, some ten where the JVM also writes its class archive.
+STOP_GRACE_S = 40.0
 # What the mini-cluster's RocksDB may take; a standalone task manager computes it from its process size.
 MANAGED_MEMORY = {"taskmanager.memory.managed.size": "460m"}
 
@@ -41,6 +43,8 @@ class MiniCluster:
         self._settings = {**MANAGED_MEMORY, **(settings or {})}
         self._heap_mb = heap_mb
         self._child: processes.Child | None = None
+        self._archive: ClassArchive | None = None
+        self._has_run = False
 
     @property
     def rest(self) -> FlinkRest:
@@ -74,7 +78,10 @@ class MiniCluster:
             processes.clear_leftover(record, "a job")
             self.home.write(ports.free_port(), ports.free_port(), self._settings)
             self.log.unlink(missing_ok=True)
-            command = self.home.mini_cluster_command(order.command_line("--target", "local"), self._heap_mb)
+            # One archive serves every program of Flink's; this JVM loads the classes of them all.
+            self._archive = ClassArchive.of("flink", class_path(), record=not detached)
+            line = order.command_line("--target", "local")
+            command = self.home.mini_cluster_command(line, self._heap_mb, self._archive)
             try:
                 self._child = processes.start(
                     processes.Program(
@@ -91,6 +98,7 @@ class MiniCluster:
                     self.stop()
                 raise
         (job,) = self.rest.jobs()
+        self._has_run = True
         return job
 
     def wait(self, timeout_s: float) -> int | None:
@@ -101,13 +109,13 @@ class MiniCluster:
         """Stop the JVM; what was not in a checkpoint or savepoint is done again by the next run."""
         if self._child is not None:
             self._child.end(STOP_GRACE_S)
-            self._child = None
+            self._forget(keep_archive=self._has_run)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
         if self._child is not None:
             self._child.kill()
-            self._child = None
+            self._forget(keep_archive=False)
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +124,12 @@ class MiniCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _forget(self, keep_archive: bool) -> None:
+        self._child = None
+        self._has_run = False
+        if self._archive is not None:
+            self._archive.close(keep_archive)
 
     def _running_child(self) -> processes.Child:
         if self._child is None:
