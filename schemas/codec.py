@@ -31,7 +31,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(shape: Versioned | Cell) -> bytes:
-    """Pack a shape: one version byte, then MessagePack. Equal shapes give equal bytes."""
+    """Pack a shape: one version byte, then MessagePack.
+
+    Equal shapes give equal bytes, if their maps are in the same order too: it is kept, for some live by it.
+    """
     return bytes((shape.SCHEMA_VERSION,)) + _encoder.encode(shape)
 
 
@@ -61,8 +64,10 @@ def decode(kind: type[S], data: bytes) -> S:
             return cast("S", _decoder(kind).decode(body))
         if version in kind.UPGRADES:
             return cast("S", kind.UPGRADES[version](bytes(body)))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StateCorrupt(f"cannot read {kind.__name__} version {version}: {error}") from error
-    raise StateVersionError(
-        f"expected {kind.__name__} version {kind.SCHEMA_VERSION} or older, got {version}: deploy the newer code"
-    )
+    if version > kind.SCHEMA_VERSION:
+        raise StateVersionError(
+            f"expected {kind.__name__} version {kind.SCHEMA_VERSION} or older, got {version}: deploy the newer code"
+        )
+    raise StateCorrupt(f"cannot read {kind.__name__} version {version}: no code for it is left")
