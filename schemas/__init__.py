@@ -1,1 +1,1 @@
-"""Every shape that crosses a process, once: events, decisions, releases, models, keys, topics, errors, and the codec."""
+"""Every shape that crosses a process, once: events, decisions, releases, models, keys, topics, errors, the codec."""

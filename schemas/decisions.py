@@ -1,11 +1,13 @@
 """What is decided for a user, what is shown, and what is learnt from it."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
 
 from schemas.codec import Versioned
 from schemas.ids import (
+    ID_LENGTH,
+    ID_LENGTH_MAX,
     DecisionId,
     Locale,
     ReleaseId,
@@ -21,6 +23,10 @@ from schemas.worlds import WorldRef
 
 TERMS = ("prior", "content")
 """The additive terms of a score, in the order in which `SlotDecision.terms` packs them."""
+SLOTS_MAX = 32
+"""Slots of a template; the schema of `variants.yaml` says the same."""
+_Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+_Columns = msgspec.Meta(max_length=SLOTS_MAX)
 
 
 class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
@@ -106,17 +112,19 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     propensity    probability of that draw, after candidates no longer valid were left out
     probabilities of all K candidates, as drawn from
     slots, variants, features  slot by slot what was shown, and its affinity at the decision
+
+    Everything has a bound: it is kept in state until its reward comes, and learnt from.
     """
 
-    send_id: SendId
-    template: TemplateName
-    decision: DecisionId
-    candidate: int
-    propensity: float
-    probabilities: tuple[float, ...] = ()
-    slots: tuple[SlotName, ...] = ()
-    variants: tuple[VariantId, ...] = ()
-    features: tuple[float, ...] = ()
+    send_id: Annotated[SendId, ID_LENGTH]
+    template: Annotated[TemplateName, ID_LENGTH]
+    decision: Annotated[DecisionId, msgspec.Meta(max_length=ID_LENGTH_MAX)]
+    candidate: Annotated[int, msgspec.Meta(ge=-1, lt=1 << 16)]
+    propensity: _Share
+    probabilities: tuple[_Share, ...] = ()
+    slots: Annotated[tuple[Annotated[SlotName, ID_LENGTH], ...], _Columns] = ()
+    variants: Annotated[tuple[Annotated[VariantId, ID_LENGTH], ...], _Columns] = ()
+    features: Annotated[tuple[_Share, ...], _Columns] = ()
     policy: str = ""
     fallback: str = ""
     """Why the fallback was served; empty where a candidate was."""

@@ -1,6 +1,7 @@
 """The event: one thing that happened to one user, as the collector wrote it to the topic `events` (JSON)."""
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -8,16 +9,14 @@ import msgspec
 
 from schemas.decisions import Exposure
 from schemas.errors import Reason, SchemaError
-from schemas.ids import EventId, RecordId, UserId, WorkspaceId
+from schemas.ids import ID_LENGTH, EventId, RecordId, UserId, WorkspaceId
 from schemas.worlds import WorldRef
 
 EVENT_BYTES_MAX = 1_000_000
 """Larger input is refused by the collector (413) and goes to the dead letters elsewhere."""
-ID_LENGTH_MAX = 256
 DEPTH_MAX = 100
 """Deeper nesting is refused: no client needs it, and it bounds every recursion over an event."""
 
-_ID = msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)
 Millis = Annotated[int, msgspec.Meta(ge=0, lt=1 << 46)]
 """Milliseconds since 1970, UTC; up to the year 4199, so that it fits every packed form."""
 
@@ -54,10 +53,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     name         the event's name of a track call, the page's of a page call
     """
 
-    workspace: Annotated[WorkspaceId, _ID]
-    user: Annotated[UserId, _ID]
-    record_id: Annotated[RecordId, _ID]
-    id: Annotated[EventId, _ID]
+    workspace: Annotated[WorkspaceId, ID_LENGTH]
+    user: Annotated[UserId, ID_LENGTH]
+    record_id: Annotated[RecordId, ID_LENGTH]
+    id: Annotated[EventId, ID_LENGTH]
     kind: EventKind
     at_ms: Millis
     received_ms: Millis
@@ -76,7 +75,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
-_KIND_PATH = re.compile(r"`\$\.kind`")
+_parser = msgspec.json.Decoder()
 
 
 def encode_event(event: Event) -> bytes:
@@ -94,16 +93,15 @@ def decode_event(data: bytes) -> Event:
         raise SchemaError(Reason.TOO_LARGE, f"expected at most {EVENT_BYTES_MAX} bytes, got {len(data)}")
     try:
         event = _decoder.decode(data)
+        _check_depth(data)
     except msgspec.ValidationError as error:
-        reason = Reason.UNKNOWN_KIND if _KIND_PATH.search(str(error)) else Reason.WRONG_TYPE
-        raise SchemaError(reason, str(error)) from None
+        raise _not_an_event(str(error)) from None
     except RecursionError:
         raise _too_deep() from None
     except UnicodeDecodeError:
         raise SchemaError(Reason.BAD_UTF8, "expected UTF-8") from None
     except msgspec.DecodeError as error:
         raise SchemaError(why_not_json(data), str(error)) from None
-    _check_depth(data, event)
     return event
 
 
@@ -130,22 +128,29 @@ def why_not_json(data: bytes) -> Reason:
     return Reason.NOT_FINITE if re.search(r"[:\[,]\s*-?(NaN|Infinity)\b", text) else Reason.NOT_JSON
 
 
-def _check_depth(data: bytes, event: Event) -> None:
+def _not_an_event(message: str) -> SchemaError:
+    """What the decoder found, in its words where they quote no value."""
+    if message.startswith("Invalid enum value"):
+        return SchemaError(Reason.UNKNOWN_KIND, f"kind: expected one of {', '.join(EventKind)}, got another")
+    return SchemaError(Reason.NOT_FINITE if "out of range" in message else Reason.WRONG_TYPE, message)
+
+
+def _check_depth(data: bytes) -> None:
     """Refuse deep nesting, by the same bound wherever the event is read.
 
-    Counting brackets is cheap, and few of them cannot be deep; only the rest is walked through.
+    Counting brackets is cheap, and few of them cannot be deep; only the rest is walked through: all of it,
+    for how deep a field may be that the decoder skips depends on the stack of who called it.
     """
     if data.count(b"[") + data.count(b"{") > DEPTH_MAX:
-        level: list[Any] = [event.properties, event.traits, event.context]
-        for _ in range(DEPTH_MAX):
-            level = [child for item in level for child in _children(item)]
+        level = [_parser.decode(data)]
+        for _ in range(DEPTH_MAX + 1):
+            level = [child for item in level for child in _items(item) if isinstance(child, (dict, list))]
         if level:
             raise _too_deep()
 
 
-def _children(value: Any) -> list[Any]:
-    items = value.values() if isinstance(value, dict) else value
-    return [item for item in items if isinstance(item, (dict, list))]
+def _items(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _too_deep() -> SchemaError:

@@ -2,6 +2,12 @@
 
 from typing import NewType
 
+import msgspec
+
+ID_LENGTH_MAX = 256
+ID_LENGTH = msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)
+"""What decoders demand of an id, so that state which keeps ids has a bound."""
+
 WorkspaceId = NewType("WorkspaceId", str)
 UserId = NewType("UserId", str)
 RecordId = NewType("RecordId", str)

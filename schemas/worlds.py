@@ -1,8 +1,10 @@
 """The world: which library release and which model snapshot an event is applied with."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
+
+EndOffset = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class WorldRef(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -12,8 +14,8 @@ class WorldRef(msgspec.Struct, frozen=True, array_like=True, order=True):
     Both topics have one partition and are never shortened, so the pair names one world for ever.
     """
 
-    library: int = 0
-    models: int = 0
+    library: EndOffset = 0
+    models: EndOffset = 0
 
     def join(self, other: Self) -> "WorldRef":
         """The newer of both, part by part."""

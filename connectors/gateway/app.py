@@ -16,8 +16,7 @@ from connectors.gateway.meters import ReadMeters
 from connectors.gateway.problems import Problem, bad_request, not_found
 from connectors.gateway.reads import Read, Reads
 from schemas.errors import CacheBusy, StateError
-from schemas.events import ID_LENGTH_MAX
-from schemas.ids import SendId, TemplateName, UserId
+from schemas.ids import ID_LENGTH, ID_LENGTH_MAX, SendId, TemplateName, UserId
 
 BODY_BYTES_MAX = 64 * 1024
 MARKS_MAX = 16
@@ -40,7 +39,7 @@ class Health(Protocol):
 class DrawRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a draw."""
 
-    send_id: Annotated[SendId, msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)]
+    send_id: Annotated[SendId, ID_LENGTH]
     marks: Annotated[dict[str, str], msgspec.Meta(max_length=MARKS_MAX)] = {}
 
 
