@@ -22,18 +22,21 @@ from templates.text_part import text_part
 from templates.urls import with_parameters
 from templates.values import MARK_WORD
 
+HASH_LENGTH = 16
+"""Hexadecimal digits of a content hash: 64 bits tell releases apart, and stand in every decision."""
+
 
 def compile_release(workspace: Workspace) -> Release:
     """The release of a workspace, ready to publish.
 
     Raises:
-        ConfigError: a layout cannot be compiled, or the rules leave no fallback; `load` refuses such a workspace before.
+        ConfigError: a layout cannot be compiled, or the rules leave no fallback; `load` refuses both before.
     """
     layouts: dict[str, Layout] = {}
     templates = []
     for source in workspace.templates:
         own = dict(_layouts_of(source, workspace.values))
-        keys = {locale: _hash(layout)[:32] for locale, layout in own.items()}
+        keys = {locale: _hash(layout) for locale, layout in own.items()}
         layouts |= {keys[locale]: layout for locale, layout in own.items()}
         slots = tuple(_with_utm(slot, source.template, workspace.utm) for slot in source.template.slots)
         templates.append(msgspec.structs.replace(source.template, layouts=keys, slots=slots))
@@ -113,4 +116,4 @@ def default_variants(template: Template) -> tuple[VariantId, ...]:
 
 def _hash(shape: Layout | Release) -> str:
     data = encode(shape) if isinstance(shape, Release) else msgspec.msgpack.encode(shape)
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(data).hexdigest()[:HASH_LENGTH]

@@ -42,10 +42,9 @@ def _renders(library: Library, template: Template, locale: Locale, samples: Sequ
     people = [person for person in samples if library.locale_for(template, person.locale) == locale]
     encode = msgspec.msgpack.Encoder().encode
     shown: set[tuple[VariantId, ...]] = set()
-    for number, (slot, variant) in enumerate(
-        (slot.name, variant.id) for slot in template.slots for variant in slot.variants
-    ):
-        choice = first_allowed(template.slots, template.rules, fixed=(slot, variant))
+    choices = [(slot.name, variant.id) for slot in template.slots for variant in slot.variants]
+    for number, fixed in enumerate(choices):
+        choice = first_allowed(template.slots, template.rules, fixed=fixed)
         if choice is None or choice in shown:
             continue
         shown.add(choice)

@@ -1,7 +1,8 @@
 """The small part of Jinja2 that layouts and texts may use, and the sandbox in which layouts run.
 
 Allowed: `{{ slots.hero.src }}`, `{{ fields.first_name }}`, `{{ marks.view_url }}`, `{{ texts.greeting }}`,
-`{{ workspace.name }}`, `{{ locale }}`, `{{ subject }}`, `{{ preheader }}`; `{% if … %}` with `and`, `or`, `not`, `==`, `!=`; the filters of FILTERS.
+`{{ workspace.name }}`, `{{ locale }}`, `{{ subject }}`, `{{ preheader }}`; `{% if … %}` with `and`, `or`, `not`,
+`==`, `!=`; the filters of FILTERS.
 Whatever else Jinja2 can do is refused when the workspace is checked, so that the sandbox is the second wall.
 """
 
@@ -9,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 FILTERS = ("upper", "lower", "capitalize", "trim")
 ROOTS = {"slots": 2, "fields": 1, "marks": 1, "texts": 1, "workspace": 1, "locale": 0,
@@ -41,16 +43,20 @@ class LayoutEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A value of a dict; an error for any other object."""
-        return self.getitem(obj, attribute)
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return self._refused(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """A value of a dict; an error for any other object."""
-        if type(obj) is not dict:
-            raise SecurityError(f"expected a name of slots, fields or marks, got one of {type(obj).__name__}")
-        try:
+        if type(obj) is dict and argument in obj:
             return obj[argument]
-        except KeyError:
-            return self.undefined(obj=obj, name=argument)
+        return self._refused(obj, argument)
+
+    def _refused(self, obj: Any, name: Any) -> Any:
+        if type(obj) is dict:
+            return self.undefined(obj=obj, name=name)
+        raise SecurityError(f"expected a name of slots, fields or marks, got one of {type(obj).__name__}")
 
     def call(self, *_args: Any, **_named: Any) -> Any:
         """Nothing is ever called from a layout."""
@@ -66,10 +72,10 @@ _ALLOWED = (
 )  # fmt: skip
 
 
-def parse(source: str) -> nodes.Template | Fault:
+def parse(source: str, environment: LayoutEnvironment = HTML_ENVIRONMENT) -> nodes.Template | Fault:
     """The syntax tree of a source, or why it has none."""
     try:
-        return HTML_ENVIRONMENT.parse(source)
+        return environment.parse(source)
     except TemplateSyntaxError as error:
         return Fault(error.lineno, f"Jinja2 cannot read this: {error.message}", "Mend the expression.")
     except RecursionError:
@@ -120,7 +126,7 @@ def _reference_faults(node: nodes.Node, *, plain: bool) -> Iterator[Fault]:
         yield Fault(
             node.lineno,
             f"{shown!r} names no value",
-            "Write slots.SLOT.PART, fields.FIELD, marks.MARK, texts.TEXT, workspace.VALUE, locale, subject or preheader.",
+            "Write slots.SLOT.PART, fields.FIELD, marks.MARK, texts.TEXT, workspace.VALUE, locale, subject, preheader.",
         )
     elif reference[0] in BAKED and not plain:
         yield Fault(
@@ -198,22 +204,22 @@ class Span(NamedTuple):
 
 
 def spans_of(source: str) -> list[Span]:
-    """Where the Jinja2 marks of a source stand; the source must parse, and have `\\n` line ends."""
+    """Where the Jinja2 marks of a source stand; the source must parse, and its lines end as Unix's do."""
     spans: list[Span] = []
     position = start = 0
     names: list[str] = []
     plain = True
-    for _, token, value in HTML_ENVIRONMENT.lex(source):
+    for _, kind, value in HTML_ENVIRONMENT.lex(source):
         at = source.index(value, position)
         position = at + len(value)
-        if token.endswith("_begin"):
-            start, names, plain = at, [], token == "variable_begin"
-        elif token == "name" or (token == "operator" and value == "."):
+        if kind.endswith("_begin"):
+            start, names, plain = at, [], kind == "variable_begin"
+        elif kind == "name" or (kind == "operator" and value == "."):
             names.append(value)
-        elif token.endswith("_end"):
+        elif kind.endswith("_end"):
             reference = tuple(names[::2]) if plain and names[1::2] == ["."] * (len(names) // 2) else None
-            spans.append(Span(token.removesuffix("_end"), start, position, reference))
-        elif token not in {"whitespace", "data", "comment"}:
+            spans.append(Span(kind.removesuffix("_end"), start, position, reference))
+        elif kind not in {"whitespace", "data", "comment"}:
             plain = False
     return spans
 

@@ -1,6 +1,6 @@
 """Checks a template's MJML: its Jinja2, its elements, the names it prints, and what the law wants to see in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from schemas.library import MessageClass, Template
 from templates.expressions import Fault, Reference, faults_of, parse, pieces_of, references, spans_of
@@ -24,8 +24,8 @@ ALL_NEED: tuple[tuple[Reference, str], ...] = (
 )
 
 
-def layout_problems(source: TemplateSource, values: set[str], hosts: Sequence[str]) -> list[Problem]:
-    """Every problem of a template's layout. `values`: what `workspace.` may be followed by."""
+def layout_problems(source: TemplateSource, values: Collection[str] | None, hosts: Sequence[str]) -> list[Problem]:
+    """Every problem of a template's layout. `values`: what may follow `workspace.`; None where that is not known."""
     file = f"{source.folder}/template.mjml"
     if not source.mjml:
         return []
@@ -54,7 +54,7 @@ def _column(source: str, line: int, reference: Reference) -> int:
     return max(text.find(".".join(reference)), 0) + 1
 
 
-def _name_fault(reference: Reference, source: TemplateSource, values: set[str]) -> tuple[str, str] | None:
+def _name_fault(reference: Reference, source: TemplateSource, values: Collection[str] | None) -> tuple[str, str] | None:
     name = ".".join(reference)
     match reference[0]:
         case "slots":
@@ -63,8 +63,8 @@ def _name_fault(reference: Reference, source: TemplateSource, values: set[str]) 
             known = {str(field.name) for field in source.template.fields}
         case "marks":
             known = set(MARKS)
-        case "workspace":
-            known = values
+        case "workspace" if values is not None:
+            known = set(values)
         case "texts":
             lacking = [locale for locale, words in source.locales.items() if reference[1] not in words.texts]
             return (f"{name} has no words in {', '.join(lacking)}", "Add it under texts.") if lacking else None

@@ -25,7 +25,8 @@ from templates.expressions import (
 from templates.send_marks import MARKS, mark
 from templates.values import field_value, fields_of
 
-COMPRESSION_LEVEL = 6
+COMPRESSION_LEVEL = 10
+"""Measured on the sample, variants mixed at random: level 6 207 B in 30 µs, 10 184 B in 45 µs, 19 178 B in 2 ms."""
 LAYOUTS_KEPT = 256
 """Compiled layouts that are remembered over releases, most recently used first: about 100 KB each."""
 
@@ -60,11 +61,11 @@ def _compiled(layout: Layout) -> _Shape:
 
 
 def _template(environment: LayoutEnvironment, source: str) -> jinja2.Template:
-    tree = parse(source)
+    tree = parse(source, environment)
     fault = tree if isinstance(tree, Fault) else next(faults_of(tree), None)
-    if fault is not None:
-        raise ConfigError(f"a layout of the release cannot be used, line {fault.line}: {fault.message}")
-    return environment.from_string(source)
+    if isinstance(tree, Fault) or fault is not None:
+        raise ConfigError(f"a layout of the release cannot be used: {fault.message if fault else ''}")
+    return environment.from_string(tree)
 
 
 def _pieces(text: str) -> Pieces:
@@ -169,7 +170,7 @@ class Library:
 
 
 def _compressor(dictionary: bytes) -> zstandard.ZstdCompressor:
-    # The frame says neither checksum nor dictionary: the entry around it knows the dictionary, RocksDB checks the bytes.
+    # The frame names no dictionary and has no checksum: the entry around it knows the one, RocksDB checks the other.
     if not dictionary:
         return zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=False)
     raw = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)

@@ -6,19 +6,18 @@ from html.parser import HTMLParser
 from mjml import mjml2html
 
 from templates.expressions import Fault, parse, replaced, spans_of
+from templates.html_reading import VOID
 
-COMPONENTS = frozenset(
-    ["mjml", "mj-head", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-html-attributes", "mj-selector", "mj-html-attribute", "mj-preview", "mj-style", "mj-title", "mj-raw", "mj-body", "mj-accordion", "mj-accordion-element", "mj-accordion-text", "mj-accordion-title", "mj-button", "mj-carousel", "mj-carousel-image", "mj-column", "mj-divider", "mj-group", "mj-hero", "mj-image", "mj-navbar", "mj-navbar-link", "mj-section", "mj-social", "mj-social-element", "mj-spacer", "mj-table", "mj-text", "mj-wrapper"]
-)
+_BODY = "accordion accordion-element accordion-text accordion-title button carousel carousel-image column divider group"
+_MORE = "hero image navbar navbar-link section social social-element spacer table text wrapper raw body"
+_HEAD = "head attributes all class breakpoint font html-attributes selector html-attribute preview style title"
+COMPONENTS = frozenset({"mjml", *(f"mj-{name}" for name in f"{_BODY} {_MORE} {_HEAD}".split())})
 MJML3 = frozenset({"mj-container", "mj-inline-links", "mj-invoice", "mj-list", "mj-location"})
-_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 _POSITION = re.compile(r"(.*?)(?: in root template)?(?: at position (\d+):(\d+))?")
 
 
 class _Checker(HTMLParser):
     """Finds elements that are unknown, unclosed or closed out of order."""
-
-    CDATA_CONTENT_ELEMENTS = ("script", "style", "mj-style")
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
@@ -32,7 +31,7 @@ class _Checker(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._check(tag, attrs)
-        if tag not in _VOID:
+        if tag not in VOID:
             line, column = self.getpos()
             self._open.append((tag, line, column + 1))
 
@@ -55,7 +54,7 @@ class _Checker(HTMLParser):
             self._fault(f"a message may not hold <{tag}>", "Remove it: mail clients do too.")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID:
+        if tag in VOID:
             return
         if self._open and self._open[-1][0] == tag:
             self._open.pop()

@@ -1,4 +1,4 @@
-"""Checks where the values stand in a compiled layout: escaping makes a value safe in words and quoted attributes only."""
+"""Checks where values stand in a compiled layout: escaping makes them safe in words and quoted attributes only."""
 
 import html
 import re
@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-from templates.expressions import Reference, Span, replaced, spans_of
+from templates.expressions import Reference, Span
+from templates.html_reading import NUMBER, numbered
 from templates.urls import host_allowed, url_fault
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_SPAN = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _URL_ATTRIBUTES = frozenset(
     {"href", "src", "background", "srcset", "poster", "cite", "longdesc", "action", "formaction"}
 )
@@ -26,11 +25,9 @@ class Misplaced(NamedTuple):
 
 def misplaced(source: str, is_url: Callable[[Reference], bool], hosts: Sequence[str]) -> list[Misplaced]:
     """Everything in a compiled layout that stands where it may not."""
-    source = source.replace(_OPEN, "").replace(_CLOSE, "")
-    spans = spans_of(source)
-    numbers = iter(range(len(spans)))
+    _, readable, spans = numbered(source)
     checker = _Placement(spans, is_url, hosts)
-    checker.feed(replaced(source, spans, lambda _: f"{_OPEN}{next(numbers)}{_CLOSE}"))
+    checker.feed(readable)
     checker.close()
     return checker.found
 
@@ -43,15 +40,15 @@ class _Placement(HTMLParser):
         self._raw = ""
 
     def _refuse(self, text: str, where: str, mend: str) -> None:
-        for number in _SPAN.findall(text):
+        for number in NUMBER.findall(text):
             reference = self._spans[int(number)].reference
             name = ".".join(reference) if reference else "an expression"
             self.found.append(Misplaced(reference or "", f"{name} stands {where}", mend))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         raw = self.get_starttag_text() or ""
-        quoted = sum(len(_SPAN.findall(part)) for part in re.findall(r"\"[^\"]*\"|'[^']*'", raw))
-        if quoted != len(_SPAN.findall(raw)):
+        quoted = sum(len(NUMBER.findall(part)) for part in re.findall(r"\"[^\"]*\"|'[^']*'", raw))
+        if quoted != len(NUMBER.findall(raw)):
             self._refuse(raw, f"unquoted inside <{tag}>", "Let values stand in words, or in quoted attributes.")
             return
         for name, value in attrs:
@@ -66,7 +63,7 @@ class _Placement(HTMLParser):
             self._refuse(value, "in a style", "Values may not change styles: write the style out.")
 
     def _address(self, attribute: str, value: str) -> None:
-        found = _SPAN.search(value)
+        found = NUMBER.search(value)
         if found is None:
             self._literal(value)
             return
@@ -78,7 +75,7 @@ class _Placement(HTMLParser):
                 found[0], f"in {attribute}, which takes an address",
                 "Begin it with a part that is an address (url, src, a mark or workspace value that ends in _url).",
             )  # fmt: skip
-        for later in _SPAN.finditer(value, found.end() if begins else 0):
+        for later in NUMBER.finditer(value, found.end() if begins else 0):
             reference = self._spans[int(later[1])].reference
             if reference is None or reference[0] not in {"marks", "workspace"}:
                 self._refuse(later[0], f"inside the address in {attribute}", "Let it be the whole address.")
@@ -105,7 +102,7 @@ class _Placement(HTMLParser):
 
     def handle_comment(self, data: str) -> None:
         """Outlook's conditional comments: only addresses, quoted, are known to be safe there."""
-        for found in _SPAN.finditer(data):
+        for found in NUMBER.finditer(data):
             reference = self._spans[int(found[1])].reference
             quoted = data[found.start() - 1 : found.start()] == '"' == data[found.end() : found.end() + 1]
             if reference is None or not quoted or not self._is_url(reference):

@@ -28,9 +28,9 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
 
 class Lines:
-    """Turns offsets into a text into line and column, both counted from 1.
+    r"""Turns offsets into a text into line and column, both counted from 1.
 
-    >>> Lines("ab\\ncd").at(4)
+    >>> Lines("ab\ncd").at(4)
     (2, 2)
     """
 

@@ -30,7 +30,7 @@ class TemplateCheck:
         files: TemplateFiles,
         source: TemplateSource,
         settings: WorkspaceSettings | None,
-        values: dict[str, str],
+        values: dict[str, str] | None,
     ) -> None:
         assert files.variants is not None  # noqa: S101 - only complete files are checked
         self._files, self._source, self._settings, self._values = files, source, settings, values
@@ -49,7 +49,7 @@ class TemplateCheck:
             *self._field_problems(),
             *self._rule_problems(),
         ]
-        found += layout_problems(self._source, set(self._values), self._hosts)
+        found += layout_problems(self._source, self._values, self._hosts)
         return found
 
     def _locale_set(self) -> Iterator[Problem]:
@@ -145,7 +145,8 @@ class TemplateCheck:
         for reference in pieces.references:
             fault = self._reference_fault(reference, roots)
             if fault:
-                yield document.problem(path, fault, f"Print {', '.join(sorted(roots))} that exist.")
+                mend = f"Here one may print {' and '.join(f'{root}.…' for root in sorted(roots))}."
+                yield document.problem(path, fault, mend)
 
     def _reference_fault(self, reference: Reference, roots: frozenset[str]) -> str | None:
         name = ".".join(reference)
@@ -153,7 +154,7 @@ class TemplateCheck:
             return f"{name} may not be printed here"
         if reference[0] == "fields" and reference[1] not in self._fields:
             return f"there is no field {reference[1]!r}"
-        if reference[0] == "workspace" and reference[1] not in self._values:
+        if reference[0] == "workspace" and self._values is not None and reference[1] not in self._values:
             return f"there is no value {reference[1]!r} in foresend.yaml"
         if reference[0] == "slots" and not self._is_text(reference):
             return f"{name} is not words of a slot"

@@ -6,26 +6,22 @@ Own and small, because the mark-keeping libraries do not fit: html2text is GPL, 
 import re
 from html.parser import HTMLParser
 
-from templates.expressions import Span, replaced, spans_of
+from templates.expressions import Span
+from templates.html_reading import NUMBER, VOID, numbered
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
-"""Private-use characters that stand around the number of a Jinja2 mark while HTML is read."""
 _SKIPPED = frozenset({"head", "style", "script", "title"})
 _BLOCKS = frozenset(
-    ["address", "article", "blockquote", "center", "dd", "div", "dl", "dt", "footer", "header", "hr", "li", "ol", "p", "section", "table", "tr", "ul"]
+    "address article blockquote center dd div dl dt footer header li ol p section table tr ul".split()  # noqa: SIM905
 )
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 _ONLY_HTML = frozenset({("marks", "open_pixel")})
 
 
 def text_part(html: str) -> str:
     """The plain text of a compiled layout: paragraphs, links as `words <address>`, pictures by their alt text."""
-    html = html.replace(_OPEN, "").replace(_CLOSE, "")
-    spans = spans_of(html)
-    numbers = iter(range(len(spans)))
+    html, readable, spans = numbered(html)
     writer = _Writer()
-    writer.feed(replaced(html, spans, lambda _: f"{_OPEN}{next(numbers)}{_CLOSE}"))
+    writer.feed(readable)
     writer.close()
     return _restored(writer.text(), html, spans)
 
@@ -35,7 +31,7 @@ def _restored(text: str, html: str, spans: list[Span]) -> str:
         span = spans[int(found[1])]
         return "" if span.reference in _ONLY_HTML else html[span.start : span.end]
 
-    restored = re.sub(f"{_OPEN}(\\d+){_CLOSE}", source, text)
+    restored = NUMBER.sub(source, text)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", restored)).strip() + "\n"
 
 
@@ -57,7 +53,7 @@ class _Writer(HTMLParser):
         named = dict(attrs)
         style = (named.get("style") or "").replace(" ", "")
         hides = tag in _SKIPPED or "display:none" in style or "hidden" in named
-        if tag not in _VOID:
+        if tag not in VOID:
             self._stack.append((tag, hides))
             self._hidden += hides
         if tag == "table":
@@ -88,7 +84,7 @@ class _Writer(HTMLParser):
         return not self._layout_tables or self._layout_tables[-1]
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID or not any(name == tag for name, _ in self._stack):
+        if tag in VOID or not any(name == tag for name, _ in self._stack):
             return
         while True:
             name, hid = self._stack.pop()

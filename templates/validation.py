@@ -21,6 +21,7 @@ from templates.yaml_files import Document
 
 FLOOR_SHARE_MAX = 0.2
 """Floor × variants of a slot: how much of all choices may go to exploration."""
+ROUNDING = 1e-9
 
 
 def validate(folder: Path) -> list[Problem]:
@@ -33,7 +34,7 @@ def check(folder: Path) -> tuple[Workspace | None, list[Problem]]:
     files = read_files(folder)
     problems = list(files.problems)
     hosts: tuple[str, ...] = ()
-    values: dict[str, str] = {}
+    values: dict[str, str] | None = None
     settings = None
     if files.settings is not None:
         settings = build_settings(files.settings.value)
@@ -50,7 +51,7 @@ def check(folder: Path) -> tuple[Workspace | None, list[Problem]]:
             )
     if files.settings is not None:
         problems += _size_problems(files, files.settings)
-    problems.sort()
+    problems = sorted(set(problems))  # what is wrong in shared content is found in each locale
     unfit = any(problem.severity is Severity.ERROR for problem in problems)
     return (None if unfit else build_workspace(files, templates)), problems
 
@@ -84,21 +85,26 @@ def _path_of(name: str, document: Document) -> tuple[str, ...]:
 
 
 def _size_problems(files: Files, document: Document) -> Iterator[Problem]:
-    """Relations between the policy and the sizes of slots."""
+    """Relations between the policy and the largest slot, which decides."""
     policy = build_settings(document.value).policy
-    for name, template in files.templates.items():
-        slots = template.variants.value["slots"] if template.variants else {}
-        for slot, body in slots.items():
-            count = len(body["variants"])
-            if policy.floor * count > FLOOR_SHARE_MAX + 1e-9:
-                yield document.problem(
-                    ("policy", "floor"),
-                    f"floor {policy.floor} × {count} variants of {name}.{slot} is over {FLOOR_SHARE_MAX}",
-                    f"Lower the floor to {FLOOR_SHARE_MAX / count:.4f} or remove variants.",
-                )
-            if policy.candidates < count:
-                yield document.problem(
-                    ("policy", "candidates"),
-                    f"{policy.candidates} candidates cannot show all {count} variants of {name}.{slot}",
-                    f"Raise candidates to {count}.",
-                )
+    counts = [
+        (len(body["variants"]), f"{name}.{slot}")
+        for name, template in files.templates.items()
+        if template.variants
+        for slot, body in template.variants.value["slots"].items()
+    ]
+    if not counts:
+        return
+    count, slot = max(counts)
+    if policy.floor * count > FLOOR_SHARE_MAX + ROUNDING:
+        yield document.problem(
+            ("policy", "floor"),
+            f"floor {policy.floor:g} × {count} variants of {slot} is over {FLOOR_SHARE_MAX}",
+            f"Lower the floor to {FLOOR_SHARE_MAX / count:.4f}, or remove variants.",
+        )
+    if policy.candidates < count:
+        yield document.problem(
+            ("policy", "candidates"),
+            f"{policy.candidates} candidates cannot show all {count} variants of {slot}",
+            f"Raise candidates to {count}, or remove variants.",
+        )

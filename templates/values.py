@@ -28,9 +28,9 @@ _MARK = re.compile(re.escape(MARK_WORD), re.IGNORECASE)
 
 
 def plain(text: str) -> str:
-    """The text on one line, without control characters, direction overrides or the beginning of a send mark.
+    r"""The text on one line, without control characters, direction overrides or the beginning of a send mark.
 
-    >>> plain("Ana\\r\\nBcc: x\\u202e")
+    >>> plain("Ana\r\nBcc: x\u202e")
     'Ana Bcc: x'
     """
     if text.isascii() and text.isprintable() and "fs-" not in text.lower():

@@ -100,6 +100,7 @@ class _Reader:
             for index, child in enumerate(node.value):
                 self._places[(*path, index)] = _place(child)
             return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)  # noqa: S101 - there is no fourth kind of node
         return _scalar(node)
 
     def _entries(self, node: MappingNode, path: Path_) -> Iterator[tuple[str, Node]]:
