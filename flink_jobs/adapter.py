@@ -1,17 +1,15 @@
 """The one adapter between Flink's keyed operators and pure steps. It carries; it decides nothing."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
 
 from pyflink.common import Row, RowKind, Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ValueState, ValueStateDescriptor
 
+from connectors.kafka.dead_letters import code_version, dead_letter_record
 from flink_jobs.cells import CellName
 from flink_jobs.records import InputRecord, KeyedProgram, KeyedStep, Outcome, dead_letter
-from schemas.codec import encode
 from schemas.errors import DataError
-from schemas.keys import join_key
 from schemas.versions import Position
 
 OUTPUT_TYPE = Types.ROW_NAMED(["key", "value"], [Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
@@ -40,7 +38,7 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
                 for name in self._program.cells
             }
         )
-        self._code_version = version("foresend")
+        self._code_version = code_version()
 
     def close(self) -> None:
         """Let go of what the step holds."""
@@ -54,9 +52,8 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
         try:
             outcome = self._step.on_record(self._cells, record)
         except DataError as error:
-            letter = dead_letter(self._program.source, record, error, self._code_version)
-            where = join_key(letter.source, str(letter.partition), str(letter.offset))
-            yield DEAD_LETTERS, Row(where.decode(), encode(letter))
+            key, value = dead_letter_record(dead_letter(self._program.source, record, error, self._code_version))
+            yield DEAD_LETTERS, Row(key.decode(), value)
             return
         yield from self._perform(outcome, ctx)
 

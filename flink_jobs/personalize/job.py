@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from connectors.kafka.settings import KafkaSettings
 from pyflink.common import Types
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StatementSet, StreamTableEnvironment
 
+from connectors.kafka.settings import KafkaSettings
 from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, KeyedStepAdapter
 from flink_jobs.kafka_tables import log_source, upsert_sink
 from flink_jobs.personalize.program import Personalize, state_key_of
@@ -20,8 +20,9 @@ NAME = "personalize"
 
 @dataclass(frozen=True)
 class JobSettings:
-    """What the job must be told, in a JSON file: Flink's client starts the job's process with arguments only,
-    and arguments are no place for a password.
+    """What the job must be told, in a JSON file.
+
+    Flink's client starts the job's process with arguments only, and those are no place for a password.
 
     source  the topic to read: `events`, or a replay topic
     group   consumer group under which offsets are committed at each checkpoint, for others to see the progress

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from foresend.local.flink_client import JobOrder
 from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.mini_cluster import DEFAULT_FOLDER, MiniCluster
 from foresend.processes import exit_on_sigterm
-from foresend.settings.loading import load
+from foresend.settings.kafka import add_kafka_arguments, kafka_settings
 from schemas import topics
 from schemas.errors import ConfigError
 
@@ -28,12 +27,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--cluster", type=Path, help="submit to the standalone cluster of this folder, and return")
     parser.add_argument("--parallelism", type=int, help="with --cluster: subtasks, at most one for each task manager")
     parser.add_argument("--from-savepoint", help="savepoint or kept checkpoint to go on from")
+    add_kafka_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the job until it is stopped, or submit it."""
     require("flink", "pyflink")
-    kafka = load(KafkaSettings, "kafka", environment=os.environ)
+    kafka = kafka_settings(args)
     order = job_order(kafka, args.source, args.cluster or args.folder, args.parallelism, args.from_savepoint)
     if args.cluster:
         job = FlinkCluster(args.cluster).submit(order)

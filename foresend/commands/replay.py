@@ -3,8 +3,9 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -27,11 +28,14 @@ from connectors.replay.figures import ReplayFigures
 from connectors.replay.recorded import Recording, Unusable, Watcher
 from connectors.replay.to_collector import replay_to_collector
 from connectors.replay.to_topic import replay_to_topic
+from foresend.local import pipeline
+from foresend.processes import exit_on_sigterm
 from foresend.settings.kafka import add_kafka_arguments, kafka_settings
 from schemas.errors import ConfigError
 from schemas.ids import WorkspaceId
 from schemas.topics import replay_topic
 from schemas.worlds import WorldRef
+from templates.workspace import SAMPLE
 
 DEFAULT_TOPIC = "replay"
 TOLD_MAX = 10
@@ -41,13 +45,16 @@ TOLD_MAX = 10
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> ArgumentParser:
     """Add the command to the front door."""
     parser = subparsers.add_parser("replay", help="recorded behaviour (CSV, JSONL) as events")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where the files lie")
+    parser.add_argument("data", type=Path, metavar="DIR", help="where the files lie")
     parser.add_argument("--mapping", type=Path, required=True, metavar="FILE")
     parser.add_argument("--workspace-id", help="who owns the events; else as the mapping says")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--topic", default=DEFAULT_TOPIC, help=f"written straight to (default: {DEFAULT_TOPIC})")
     way.add_argument("--through-collector", metavar="URL", help="sent to a running collector instead")
+    way.add_argument("--local", action="store_true", help="through a whole path here, left for `verify --local`")
     parser.add_argument("--write-key", default="", help="the collector's key of the workspace")
+    parser.add_argument("--workspace", type=Path, default=SAMPLE, metavar="DIR", help="with --local: to release")
+    parser.add_argument("--folder", type=Path, default=pipeline.DEFAULT_FOLDER, help="with --local: where it works")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     add_kafka_arguments(parser)
     return parser
@@ -56,19 +63,36 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> ArgumentParse
 def run(arguments: Namespace) -> int:
     """Do it; 0 when everything was sent, whatever became dead letters on the way."""
     mapping = load_mapping(arguments.mapping)
+    if arguments.local:
+        _print(_replay_locally(arguments, mapping), as_json=arguments.json)
+        return 0
     workspace = workspace_of(mapping, arguments.workspace_id)
     with _watched() as watcher:
         if arguments.through_collector:
-            recording = Recording(arguments.folder, mapping, workspace, WorldRef())
+            recording = Recording(arguments.data, mapping, workspace, WorldRef())
             figures = replay_to_collector(arguments.through_collector, arguments.write_key, recording, watcher)
         else:
             settings = kafka_settings(arguments)
             ensure_topics(settings)
             figures = replay_rows(
-                settings, arguments.folder, mapping, workspace, topic=arguments.topic, watcher=watcher
+                settings, arguments.data, mapping, workspace, topic=arguments.topic, watcher=watcher
             )
     _print(figures, as_json=arguments.json)
     return 0
+
+
+def _replay_locally(arguments: Namespace, mapping: Mapping) -> ReplayFigures:
+    """Replay through broker, job and cache; their words go to files in the folder, and all have ended at the end."""
+    exit_on_sigterm()
+    with pipeline.LocalPath(arguments.folder, arguments.workspace) as path:
+        with _watched() as watcher:
+            workspace = WorkspaceId(arguments.workspace_id or path.workspace)
+            figures = replay_rows(path.kafka, arguments.data, mapping, workspace, watcher=watcher)
+        source = replay_topic(DEFAULT_TOPIC)
+        path.run(source)
+        with _told("personalized") as tell:
+            path.wait_still(source, tell)
+        return replace(figures, dead_letters=path.dead_letters())
 
 
 def replay_rows(
@@ -168,7 +192,19 @@ class _Bar:
 
 @contextmanager
 def _watched() -> Iterator[Watcher]:
-    console = Console(stderr=True)
+    with _progress() as progress:
+        yield _Bar(progress)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how much is done, and of how much."""
+    with _progress() as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _progress() -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -176,5 +212,4 @@ def _watched() -> Iterator[Watcher]:
         _RateColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        yield _Bar(progress)
+    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())

@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from time import monotonic, sleep
 
 from connectors.kafka.settings import KafkaSettings
 from foresend.local import pipeline
-from foresend.settings.loading import load
+from foresend.settings.kafka import add_kafka_arguments, kafka_settings
 from foresend.verification import VerifyFigures, compare, fold_log, reading
 from schemas import topics
 
@@ -27,6 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--local", action="store_true", help="what `foresend replay --local` left")
     parser.add_argument("--folder", type=Path, default=pipeline.DEFAULT_FOLDER, help="where --local left it")
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
+    add_kafka_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         with pipeline.left_behind(args.folder) as left:
             figures = verify(left.kafka, left.source, left.cache)
     else:
-        kafka = load(KafkaSettings, "kafka", environment=os.environ)
+        kafka = kafka_settings(args)
         figures = verify(kafka, args.source, args.cache)
     print(json.dumps(figures.as_json()) if args.json else _words(figures))
     return 0 if figures.is_equal else 1

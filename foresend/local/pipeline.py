@@ -8,33 +8,29 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from time import monotonic, sleep
+from time import monotonic
+from typing import Self
 
-from connectors.kafka.log_reader import committed_offsets
 from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import end_offsets, ensure_topics
 from foresend import processes
-from foresend.commands.job import group_of, job_order
+from foresend.commands.job import job_order
 from foresend.local import ports
 from foresend.local.broker import Broker
 from foresend.local.mini_cluster import MiniCluster
+from foresend.local.stillness import wait_for, wait_taken
 from foresend.verification import reading
-from schemas.errors import ConfigError, TransientError
-from schemas.topics import COMMUNICATIONS, Topic
+from schemas.errors import ConfigError
+from schemas.topics import COMMUNICATIONS, DEAD_LETTERS, Topic
 from templates.compiler import compile_release
 from templates.workspace import load
 
 DEFAULT_FOLDER = Path(".foresend/replay")
 CHECKPOINT = {"execution.checkpointing.interval": "2 s"}
-LOOK_S = 0.5
 QUIET_S = 900.0
 """How long the path may take to come to rest after the last event."""
 _LEFT = "left.json"
-
-
-class NotStill(TransientError):
-    """The path did not come to rest in time; the message says what it waited for."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,9 @@ class LocalPath:
         """Where serve keeps its database."""
         return self._folder / "cache"
 
-    def __enter__(self) -> "LocalPath":
+    def __enter__(self) -> Self:
         release = compile_release(load(self._workspace))
+        self.workspace = release.workspace
         rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         self._stack.enter_context(self._broker)
@@ -77,6 +74,10 @@ class LocalPath:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def dead_letters(self) -> int:
+        """How many inputs nobody could use, so far."""
+        return sum(end_offsets(self.kafka, DEAD_LETTERS).values())
 
     def run(self, source: Topic) -> None:
         """Start serve, and the job on a source that exists."""
@@ -92,26 +93,11 @@ class LocalPath:
         progress  told how many records were taken, and of how many
 
         Raises:
-            NotStill: it takes too long, or the job ended.
+            NotStill: it takes too long.
+            FlinkUnavailable: the job ended; its log tells why.
         """
-        deadline = monotonic() + QUIET_S
-        self._wait_taken(source, progress, deadline)
-        # Timers follow watermarks, which are sent between records: two checkpoints later they have fired.
-        job = next(iter(self._job.rest.jobs()))
-        first = self._job.rest.checkpoints(job).completed
-        self._wait(lambda: self._job.rest.checkpoints(job).completed >= first + 2, "two more checkpoints", deadline)
-        self._wait(self._cache_is_even, "the cache to hold all communications", deadline)
-
-    def _wait_taken(self, source: Topic, progress: Callable[[int, int], None], deadline: float) -> None:
-        ends = end_offsets(self.kafka, source)
-        wanted = sum(ends.values())
-
-        def is_taken() -> bool:
-            taken = committed_offsets(self.kafka, group_of(source.name), source.name)
-            progress(sum(taken.values()), wanted)
-            return all(taken.get(partition, 0) >= end for partition, end in ends.items())
-
-        self._wait(is_taken, f"the job to take {wanted} records", deadline)
+        wait_taken(self.kafka, source, self._job.rest, QUIET_S, progress)
+        wait_for(self._cache_is_even, "the cache to hold all communications", monotonic() + QUIET_S)
 
     def _cache_is_even(self) -> bool:
         ends = end_offsets(self.kafka, COMMUNICATIONS)
@@ -119,21 +105,11 @@ class LocalPath:
             offsets = reader.offsets()
         return all(offsets.get((COMMUNICATIONS.name, part), 0) >= end for part, end in ends.items())
 
-    def _wait(self, is_so: Callable[[], bool], what: str, deadline: float) -> None:
-        while not is_so():
-            if not self._job.is_running:
-                raise NotStill(f"expected {what}, but the job ended; its log is {self._job.log}")
-            if monotonic() > deadline:
-                raise NotStill(f"expected {what} within {QUIET_S:.0f} s; the job's log is {self._job.log}")
-            sleep(LOOK_S)
-
     def _start_serve(self) -> processes.Child:
         port = ports.free_port()
         command = [sys.executable, "-m", "foresend.cli", "serve", "--port", str(port), "--folder", str(self.cache)]
         environment = {**os.environ, "FORESEND_KAFKA_BOOTSTRAP": self._broker.bootstrap}
-        return processes.start(
-            processes.Program(command, log=self._folder / "serve.log", environment=environment)
-        )
+        return processes.start(processes.Program(command, log=self._folder / "serve.log", environment=environment))
 
 
 @contextmanager
