@@ -6,7 +6,7 @@ learnt from: no choice that could have been shown had no chance.
 """
 
 from collections.abc import Sequence
-from math import prod
+from math import fsum, prod
 from operator import getitem
 from random import Random
 from typing import NamedTuple
@@ -141,7 +141,7 @@ def _weighed(
     if not choices:
         return []
     products = [prod(map(getitem, distributions, choice)) for choice in choices]
-    total = sum(products)
+    total = fsum(products)
     shares = [p / total for p in products] if total > 0 else [1 / len(choices)] * len(choices)
     floor = min(floor, 1 / len(choices))
     rest = 1 - floor * len(choices)

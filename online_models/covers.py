@@ -39,8 +39,8 @@ class Cover:
         """Tell whether the variant may be placed here, so that the slots still open can be filled."""
         if self.choice[slot] != OPEN or rules.bits[slot][variant] & self.blocked:
             return False
-        if not rules.conflicts[slot][variant] & rules.hard_bits:
-            return True  # It closes nothing that was not closed before.
+        if not rules.hard:
+            return True
         filled = sum(1 << other for other, v in enumerate(self.choice) if v != OPEN or other == slot)
         return rules.completable(filled, self.blocked | rules.conflicts[slot][variant])
 

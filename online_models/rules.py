@@ -8,7 +8,7 @@ Sets of variants are bit masks over all variants of all slots, slot after slot.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Self
 
 from schemas.ids import SlotName, VariantId
@@ -29,7 +29,8 @@ class Rules:
     tied       slots with a live variant that conflicts with another
     hard       slots in which every live variant has a conflict, so that others may close them; the rest
                always keep a variant that fits
-    hard_bits  mask of the variants of the hard slots
+    masks      for each slot the mask of its live variants
+    by_bit     conflicts of all variants in a row: of the bit 1 << n in place n
     """
 
     sizes: tuple[int, ...]
@@ -39,7 +40,8 @@ class Rules:
     dead: int
     tied: tuple[int, ...]
     hard: tuple[int, ...]
-    hard_bits: int
+    masks: tuple[int, ...]
+    by_bit: tuple[int, ...]
 
     @classmethod
     def of(cls, rules: ContentRules, slots: Sequence[tuple[SlotName, Sequence[VariantId]]]) -> Self:
@@ -58,9 +60,9 @@ class Rules:
         )
         tied = tuple(slot for slot, masks in enumerate(alive) if any(masks))
         hard = tuple(slot for slot in tied if _is_hard(bits[slot], alive[slot], dead))
-        hard_bits = sum(bit for slot in hard for bit in bits[slot])
+        masks = tuple(sum(slot_bits) & ~dead for slot_bits in bits)
         live = tuple(tuple([v for v, bit in enumerate(slot_bits) if not bit & dead]) for slot_bits in bits)
-        return cls(tuple(map(len, bits)), bits, alive, live, dead, tied, hard, hard_bits)
+        return cls(tuple(map(len, bits)), bits, alive, live, dead, tied, hard, masks, tuple(chain(*alive)))
 
     def completable(self, filled: int, blocked: int) -> bool:
         """Tell whether the slots still open can be filled.
@@ -68,8 +70,7 @@ class Rules:
         filled   mask of slots (bit 1 << slot) that are filled already
         blocked  mask of variants that conflict with what fills them
         """
-        open_slots = [slot for slot in self.hard if not filled >> slot & 1]
-        return not open_slots or _fits(self.bits, self.conflicts, open_slots, blocked | self.dead)
+        return _fits([self.masks[slot] for slot in self.hard if not filled >> slot & 1], self.by_bit, blocked)
 
     def allow(self, choice: Sequence[int]) -> bool:
         """Tell whether a candidate (a variant for each slot) keeps all rules."""
@@ -143,19 +144,17 @@ def _forbidden_pairs(
 
 def _dead(bits: _Masks, conflicts: _Masks, banned: int) -> int:
     """Return the mask of variants that stand in no allowed combination."""
-    everything = sum(map(sum, bits))
     if any(all(bit & banned for bit in slot_bits) for slot_bits in bits):
-        return everything
+        return sum(map(sum, bits))
     dead = banned
     hard = [slot for slot, slot_bits in enumerate(bits) if _is_hard(slot_bits, conflicts[slot], banned)]
-    if not hard:
-        return dead
-    for slot, slot_bits in enumerate(bits):
-        others = [other for other in hard if other != slot]
+    by_bit = tuple(chain(*conflicts))
+    for slot, slot_bits in enumerate(bits) if hard else ():
+        others = [sum(bits[other]) for other in hard if other != slot]
         for bit, mask in zip(slot_bits, conflicts[slot], strict=True):
-            if not bit & dead and not _fits(bits, conflicts, others, dead | mask):
+            if not bit & dead and not _fits(others, by_bit, dead | mask):
                 dead |= bit
-    return everything if any(all(bit & dead for bit in slot_bits) for slot_bits in bits) else dead
+    return dead
 
 
 def _is_hard(bits: Sequence[int], conflicts: Sequence[int], dead: int) -> bool:
@@ -163,11 +162,16 @@ def _is_hard(bits: Sequence[int], conflicts: Sequence[int], dead: int) -> bool:
     return all(bit & dead or mask for bit, mask in zip(bits, conflicts, strict=True))
 
 
-def _fits(bits: _Masks, conflicts: _Masks, slots: Sequence[int], blocked: int) -> bool:
-    """Tell whether these slots can be filled from what is not blocked: a complete search, fewest choices first."""
-    if not slots:
+def _fits(masks: Sequence[int], by_bit: Sequence[int], blocked: int) -> bool:
+    """Tell whether a variant of each of these slots can be found that nothing blocks: a complete search."""
+    if not masks:
         return True
-    left = {slot: [v for v, bit in enumerate(bits[slot]) if not bit & blocked] for slot in slots}
-    tightest = min(slots, key=lambda slot: len(left[slot]))
-    rest = [slot for slot in slots if slot != tightest]
-    return any(_fits(bits, conflicts, rest, blocked | conflicts[tightest][v]) for v in left[tightest])
+    left = [mask & ~blocked for mask in masks]
+    tightest = min(left, key=int.bit_count)
+    left.remove(tightest)
+    while tightest:
+        bit = tightest & -tightest
+        if _fits(left, by_bit, blocked | by_bit[bit.bit_length() - 1]):
+            return True
+        tightest ^= bit
+    return False
