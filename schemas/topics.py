@@ -87,6 +87,8 @@ DEAD_LETTERS = Topic(
     personal=True,
     erasure="ages out",
     config=_config(
+        # A refused record of any size that a topic may hold fits in with what stands around it.
+        max_message_bytes=2 * RECORD_BYTES_MAX,
         cleanup_policy="delete",
         message_timestamp_type="LogAppendTime",
         retention_ms=7 * DAY_MS,

@@ -1,5 +1,6 @@
 """Kafka clients with the options on which the promises of this project rest."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,12 +63,21 @@ def make_producer(settings: KafkaSettings, **options: Any) -> KafkaProducer:
         "acks": "all",
         "enable_idempotence": True,
         "allow_auto_create_topics": False,
-        "max_request_size": RECORD_BYTES_MAX + REQUEST_OVERHEAD_BYTES,
+        "max_request_size": 2 * RECORD_BYTES_MAX + REQUEST_OVERHEAD_BYTES,
         "metrics_enabled": False,
         **options,
     }
     with broker_errors("a producer connects"):
         return KafkaProducer(**_common(settings), **chosen)
+
+
+def close_behind(producer: KafkaProducer, delivery_ms: int) -> None:
+    """Close a producer without waiting for it: what it still holds it delivers or gives up in time.
+
+    kafka-python's own `close` leaves its thread running for ever when it is given less time than that.
+    """
+    grace_s = 2 * delivery_ms / 1000
+    threading.Thread(target=producer.close, args=(grace_s,), name="close-producer", daemon=True).start()
 
 
 def make_consumer(settings: KafkaSettings, **options: Any) -> KafkaConsumer:

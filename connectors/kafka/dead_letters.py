@@ -1,5 +1,6 @@
 """Dead letters as records: an input that could not be used, whole."""
 
+from functools import cache
 from importlib.metadata import version
 
 from schemas.codec import encode
@@ -7,6 +8,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.keys import join_key
 
 
+@cache
 def code_version() -> str:
     """The version of the running code, as dead letters name it."""
     return version("foresend")

@@ -74,9 +74,7 @@ def run(arguments: Namespace) -> int:
         else:
             settings = kafka_settings(arguments)
             ensure_topics(settings)
-            figures = replay_rows(
-                settings, arguments.data, mapping, workspace, topic=arguments.topic, watcher=watcher
-            )
+            figures = replay_rows(settings, arguments.data, mapping, workspace, topic=arguments.topic, watcher=watcher)
     _print(figures, as_json=arguments.json)
     return 0
 

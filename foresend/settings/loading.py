@@ -2,6 +2,7 @@
 
 A field `port` of section `collect` is `[collect] port = …` in the file and `FORESEND_COLLECT_PORT`
 in the environment. A field that is itself a dataclass is a section of its own, named like the field.
+Metadata `variable` of a field gives its variable another name.
 A dataclass may have a method `problems() -> list[str]` that tells what ranges and relations it breaks.
 """
 
@@ -38,7 +39,7 @@ def load(
 ) -> T:
     """The settings of one program.
 
-    kind     a frozen dataclass whose fields are str, int, float, bool, Path, tuple[str, ...],
+    kind     a frozen dataclass whose fields are str, int, float, bool, Path, Path | None, tuple[str, ...],
              dict[str, str] (`key:value,…` in the environment) or such a dataclass
     section  its name in the file and the environment
     given    from the command line, by field name; `section.field` for those of a nested one. None: not given
@@ -80,9 +81,9 @@ class _Source:
         table = self._table(section)
         values: dict[str, Any] = {}
         readable = True
-        names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-        self._refuse_unknown(section, table, names)
-        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+        self._refuse_unknown(section, table, fields)
+        for field in fields:
             hint = hints[field.name]
             if isinstance(hint, type) and dataclasses.is_dataclass(hint):
                 nested = self.build(hint, field.name, f"{field.name}.")
@@ -90,7 +91,7 @@ class _Source:
                 values[field.name] = nested
                 continue
             try:
-                found, value = self._value(section, table, path, field.name, hint)
+                found, value = self._value(section, table, path, field, hint)
             except _Unreadable as error:
                 self.problems.append(str(error))
                 readable = False
@@ -98,7 +99,7 @@ class _Source:
             if found:
                 values[field.name] = value
             elif _is_required(field):
-                variable = _variable(section, field.name)
+                variable = _variable_of(section, field)
                 self.problems.append(f"{section}.{field.name}: is needed; set {variable} or give it otherwise")
                 readable = False
         if not readable:
@@ -114,21 +115,26 @@ class _Source:
         self.problems.append(f"{section}: expected a table [{section}] in the settings file")
         return {}
 
-    def _refuse_unknown(self, section: str, table: Mapping[str, Any], names: list[str]) -> None:
+    def _refuse_unknown(
+        self, section: str, table: Mapping[str, Any], fields: tuple[dataclasses.Field[Any], ...]
+    ) -> None:
         """A misspelt setting would silently be its default."""
+        names = [field.name for field in fields]
         self.problems.extend(
             f"{section}.{name}: no such setting; known: {', '.join(names)}" for name in table if name not in names
         )
         start = _variable(section, "")
-        known = {_variable(section, name) for name in names}
+        known = {_variable_of(section, field) for field in fields}
         self.problems.extend(
             f"{name}: no such setting of {section}"
             for name in self._environment
             if name.startswith(start) and name not in known
         )
 
-    def _value(self, section: str, table: Mapping[str, Any], path: str, name: str, hint: Any) -> tuple[bool, Any]:
-        variable = _variable(section, name)
+    def _value(
+        self, section: str, table: Mapping[str, Any], path: str, field: dataclasses.Field[Any], hint: Any
+    ) -> tuple[bool, Any]:
+        name, variable = field.name, _variable_of(section, field)
         if path + name in self._given:
             return True, _typed(self._given[path + name], hint, f"{section}.{name}")
         if variable in self._environment:
@@ -142,12 +148,19 @@ def _variable(section: str, name: str) -> str:
     return f"{PREFIX}_{section}_{name}".upper()
 
 
+def _variable_of(section: str, field: dataclasses.Field[Any]) -> str:
+    named: str = field.metadata.get("variable", "")
+    return named or _variable(section, field.name)
+
+
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     missing = dataclasses.MISSING
     return field.default is missing and field.default_factory is missing
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
+    if hint == Path | None:
+        hint = Path
     if get_origin(hint) is tuple:
         return _strings(value, where)
     if get_origin(hint) is dict:

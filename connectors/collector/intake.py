@@ -1,0 +1,123 @@
+"""From the body of a request to the records it stands for. Nothing here waits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from connectors.collector.answers import Refusal
+from connectors.collector.batches import cut_batch
+from connectors.collector.calls import Reception, decode_call, erasure, event_of
+from connectors.collector.event_log import Outgoing
+from connectors.collector.record_ids import new_record_id
+from connectors.kafka.dead_letters import code_version, dead_letter_record
+from connectors.kafka.event_records import event_record
+from schemas.dead_letters import DeadLetter
+from schemas.errors import SchemaError
+from schemas.events import Event, EventKind
+from schemas.ids import WorkspaceId
+from schemas.topics import DEAD_LETTERS, EVENTS
+from schemas.worlds import WorldRef
+
+SOURCE = "collector"
+
+Owner = Callable[[str | None], WorkspaceId]
+"""Whose events they are, given the key that the body itself holds; raises UnknownKey."""
+
+
+class UnknownKey(Exception):
+    """The request holds no key of any workspace: its sender mends it."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a request was received, and the world of that moment."""
+
+    received_ms: int
+    world: WorldRef
+
+
+@dataclass
+class Taken:
+    """What a request stands for: `records` are written, all or none acknowledged."""
+
+    workspace: WorkspaceId
+    records: list[Outgoing] = field(default_factory=list)
+    accepted: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        """One more event."""
+        partition, key, value = event_record(event)
+        self.records.append(Outgoing(EVENTS.name, partition, key, value))
+        self.accepted += 1
+
+    def refuse(self, index: int, raw: bytes, error: SchemaError, received_ms: int) -> None:
+        """One more dead letter."""
+        self.records.append(_dead_letter(raw, error, received_ms))
+        self.refused.append(Refusal(index, error.reason, str(error)))
+
+
+def take_single(body: bytes, kind: EventKind, owner: Owner, moment: Moment) -> Taken:
+    """One call, which is taken or refused as a whole.
+
+    Raises:
+        SchemaError: with the reason why it is refused.
+        UnknownKey: it is nobody's.
+    """
+    call = decode_call(body)
+    workspace = owner(call.write_key)
+    taken = Taken(workspace)
+    taken.add(event_of(call, body, Reception(workspace, moment.received_ms, moment.world), kind))
+    return taken
+
+
+def take_batch(body: bytes, owner: Owner, moment: Moment) -> Taken:
+    """Many calls, each taken or refused by itself.
+
+    Raises:
+        SchemaError: with the reason why the body is no batch at all.
+        UnknownKey: it is nobody's.
+    """
+    envelope, calls = cut_batch(body)
+    workspace = owner(envelope.write_key)
+    reception = Reception(
+        workspace,
+        moment.received_ms,
+        moment.world,
+        envelope.sent_at or envelope.sent_at_alias,
+        envelope.context or {},
+    )
+    taken = Taken(workspace)
+    for index, raw in enumerate(calls):
+        try:
+            taken.add(event_of(decode_call(raw), raw, reception))
+        except SchemaError as error:
+            taken.refuse(index, raw, error, moment.received_ms)
+    return taken
+
+
+def take_erasure(user: str, workspace: WorkspaceId, moment: Moment) -> Taken:
+    """The wish that a user be forgotten.
+
+    Raises:
+        SchemaError: the id is empty or too long.
+    """
+    taken = Taken(workspace)
+    taken.add(erasure(user, Reception(workspace, moment.received_ms, moment.world)))
+    return taken
+
+
+def _dead_letter(raw: bytes, error: SchemaError, received_ms: int) -> Outgoing:
+    """The call, whole. It stood in no log, so a name takes the place of an offset."""
+    letter = DeadLetter(
+        source=SOURCE,
+        partition=-1,
+        offset=-1,
+        received_ms=received_ms,
+        reason=error.reason,
+        message=str(error),
+        key=b"",
+        payload=raw,
+        code_version=code_version(),
+    )
+    key, value = dead_letter_record(letter, new_record_id(received_ms))
+    return Outgoing(DEAD_LETTERS.name, 0, key, value)

@@ -1,0 +1,164 @@
+"""Kafka in: events from topics that other producers write, by a mapping."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from connectors.collector.app import World
+from connectors.collector.event_log import Outgoing
+from connectors.collector.meters import Meters
+from connectors.kafka.clients import close_behind, make_consumer, make_producer
+from connectors.kafka.dead_letters import code_version, dead_letter_record
+from connectors.kafka.event_records import event_record
+from connectors.kafka.settings import KafkaSettings
+from connectors.mappings.events import EventMaker
+from connectors.mappings.files import json_record
+from connectors.mappings.values import Record
+from schemas.dead_letters import DeadLetter
+from schemas.errors import BrokerUnavailable, Reason, SchemaError
+from schemas.ids import RecordId
+from schemas.topics import DEAD_LETTERS, EVENTS
+from schemas.worlds import WorldRef
+
+COMMIT_RECORDS_MAX = 100
+"""Records between two commits, so at most what a crash repeats. A user's step remembers the newest 128
+event ids (`online_models.cells.SEEN_EVENTS_MAX`): a repeat is known as one while fewer than 128 other events
+of that user came in between, so this number must stay below that one."""
+POLL_MS = 500
+LINGER_MS = 2
+DELIVERY_MS = 20_000
+ACKNOWLEDGE_S = 30.0
+"""Longer than the producer tries, so that its own word arrives first."""
+COMMIT_MS = 10_000
+CLOSE_MS = 5_000
+RETRY_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class KafkaIn:
+    """Reads one topic as a member of a group, in a thread of its own.
+
+    What was read is committed only once its events are acknowledged: a crash repeats
+    records, with the same ids, and loses none.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        group: str,
+        maker: EventMaker,
+        world: World,
+        meters: Meters,
+        clock: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._group = group
+        self._maker = maker
+        self._world = world
+        self._meters = meters
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="kafka-in", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was read, commit it, and return when the thread has ended."""
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read_on()
+            except (BrokerUnavailable, KafkaError) as error:
+                # Whatever was not committed is read again by whoever owns the partition then.
+                _log.warning("topic %s: begun again after %s: %s", self._topic, type(error).__name__, error)
+                self._stop.wait(RETRY_S)
+
+    def _read_on(self) -> None:
+        producer = make_producer(
+            self._settings,
+            linger_ms=LINGER_MS,
+            delivery_timeout_ms=DELIVERY_MS,
+            request_timeout_ms=DELIVERY_MS // 2,
+        )
+        consumer: KafkaConsumer | None = None
+        try:
+            consumer = make_consumer(
+                self._settings,
+                group_id=self._group,
+                auto_offset_reset="earliest",
+                max_poll_records=COMMIT_RECORDS_MAX,
+            )
+            consumer.subscribe([self._topic])
+            while not self._stop.is_set():
+                self._take(consumer, producer)
+        finally:
+            if consumer is not None:
+                consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+            # Waits for nothing: what is under way here was not committed, so it is read again.
+            close_behind(producer, DELIVERY_MS)
+
+    def _take(self, consumer: KafkaConsumer, producer: KafkaProducer) -> None:
+        """Read some records, write their events, wait, commit."""
+        world = self._world.world
+        if world is None:
+            self._stop.wait(RETRY_S)
+            return
+        batches: Mapping[TopicPartition, Sequence[ConsumerRecord]] = consumer.poll(timeout_ms=POLL_MS)
+        if not batches:
+            return
+        under_way = []
+        for records in batches.values():
+            for record in records:
+                topic, partition, key, value = self._outgoing(record, world)
+                under_way.append(producer.send(topic, value, key, partition=partition))
+        for sent in under_way:
+            sent.get(ACKNOWLEDGE_S)
+        ends = {part: OffsetAndMetadata(records[-1].offset + 1) for part, records in batches.items()}
+        consumer.commit(ends, timeout_ms=COMMIT_MS)
+
+    def _outgoing(self, record: ConsumerRecord, world: WorldRef) -> Outgoing:
+        """The event of a record, or its dead letter. The record's place is its id."""
+        received_ms = self._clock()
+        record_id = RecordId(f"{record.topic}-{record.partition}-{record.offset}")
+        try:
+            event = self._maker.event(_record(record), record_id, world, received_ms)
+            outgoing = Outgoing(EVENTS.name, *event_record(event))
+        except SchemaError as error:
+            self._meters.mapped.labels(error.reason.value).inc()
+            return _dead_letter(record, error, received_ms)
+        self._meters.mapped.labels("event").inc()
+        return outgoing
+
+
+def _record(record: ConsumerRecord) -> Record:
+    if record.value is None:
+        raise SchemaError(Reason.UNMAPPED, "expected a JSON object, got a tombstone")
+    return json_record(record.value)
+
+
+def _dead_letter(record: ConsumerRecord, error: SchemaError, received_ms: int) -> Outgoing:
+    letter = DeadLetter(
+        source=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        received_ms=received_ms,
+        reason=error.reason,
+        message=str(error),
+        key=record.key or b"",
+        payload=record.value or b"",
+        code_version=code_version(),
+    )
+    return Outgoing(DEAD_LETTERS.name, 0, *dead_letter_record(letter))

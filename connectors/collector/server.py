@@ -1,0 +1,156 @@
+"""The collector as a process: HTTP, heartbeats, the tail of the world, and Kafka in, from start to stop."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from dataclasses import dataclass
+
+import uvicorn
+import uvloop
+from kafka.errors import KafkaError
+
+from connectors.collector.app import CollectorApp, now_ms
+from connectors.collector.event_log import EventLog
+from connectors.collector.heart import beat
+from connectors.collector.kafka_in import KafkaIn
+from connectors.collector.keys import WriteKeys
+from connectors.collector.meters import Meters
+from connectors.collector.world_tail import WorldTail
+from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.topics import ensure_topics
+from connectors.mappings.events import EventMaker
+from schemas.errors import BrokerUnavailable, ConfigError
+
+STOP_GRACE_S = 10
+RETRY_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class KafkaInOrder:
+    """Which topic of other producers is read, as which group, and what its records mean."""
+
+    topic: str
+    group: str
+    maker: EventMaker
+
+
+@dataclass(frozen=True)
+class CollectorOrder:
+    """What a collector is to do."""
+
+    kafka: KafkaSettings
+    host: str
+    port: int
+    keys: WriteKeys
+    kafka_in: KafkaInOrder | None = None
+
+
+def run_collector(order: CollectorOrder) -> None:
+    """Collect until SIGTERM or SIGINT; requests under way are answered first.
+
+    Raises:
+        ConfigError: the address is taken, or a topic is not as it must be.
+    """
+    # uvicorn raises the signal once more when it is done; by then it has been obeyed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _obeyed)
+    with _listening(order.host, order.port) as listener, _runner() as runner:
+        runner.run(_Collector(order).run(listener))
+
+
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _obeyed(_number: int, _frame: object) -> None:
+    """Nothing is left to do."""
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(f"expected to listen on {host}:{port}: {error.strerror}") from error
+
+
+class _Collector:
+    """The parts, in one event loop."""
+
+    def __init__(self, order: CollectorOrder) -> None:
+        self._order = order
+        self._meters = Meters()
+        self._tail = WorldTail(order.kafka)
+        self._kafka_in: KafkaIn | None = None
+
+    async def run(self, listener: socket.socket) -> None:
+        log = EventLog(self._order.kafka)
+        app = CollectorApp(self._order.keys, log, self._tail, self._meters)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=STOP_GRACE_S,
+            )
+        )
+        address = listener.getsockname()
+        _log.info("collecting on http://%s:%d", address[0], address[1])
+        parts = asyncio.create_task(self._run_parts(log, server))
+        try:
+            await server.serve(sockets=[listener])
+            parts.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await parts
+        finally:
+            await self._stop(log)
+
+    async def _run_parts(self, log: EventLog, server: uvicorn.Server) -> None:
+        """Everything behind HTTP, which answers 503 until this is up."""
+        try:
+            await self._prepare_topics()
+            await log.connect()
+            self._tail.start()
+            if self._order.kafka_in is not None:
+                self._kafka_in = self._start_kafka_in(self._order.kafka_in)
+            await beat(log, self._tail, now_ms)
+        finally:
+            # Reached by cancelling, and by a mistake of the operator that no waiting mends.
+            server.should_exit = True
+
+    async def _prepare_topics(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(ensure_topics, self._order.kafka)
+            except (BrokerUnavailable, KafkaError) as error:
+                _log.warning("topics are not there yet: %s", error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    def _start_kafka_in(self, order: KafkaInOrder) -> KafkaIn:
+        started = KafkaIn(
+            self._order.kafka,
+            topic=order.topic,
+            group=order.group,
+            maker=order.maker,
+            world=self._tail,
+            meters=self._meters,
+            clock=now_ms,
+        )
+        started.start()
+        return started
+
+    async def _stop(self, log: EventLog) -> None:
+        if self._kafka_in is not None:
+            await asyncio.to_thread(self._kafka_in.stop)
+        await asyncio.to_thread(self._tail.stop)
+        await log.close(STOP_GRACE_S)

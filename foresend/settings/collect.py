@@ -1,0 +1,61 @@
+"""Settings of `foresend collect`."""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.kafka.settings import KafkaSettings
+
+_WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class CollectSettings:
+    """What a collector is told. Without keys it takes events from anybody, so then on loopback only.
+
+    keys           write key → workspace
+    workspace_id   whose events they are where there are no keys, and of Kafka in
+    kafka_topic    a topic that other producers write; empty: none
+    kafka_mapping  what its records mean
+    """
+
+    kafka: KafkaSettings
+    host: str = "127.0.0.1"
+    port: int = 8080
+    keys: dict[str, str] = field(default_factory=dict, repr=False, metadata={"variable": "FORESEND_KEYS"})
+    workspace_id: str = ""
+    kafka_topic: str = ""
+    kafka_mapping: Path | None = None
+    kafka_group: str = "foresend-collect"
+
+    def problems(self) -> list[str]:
+        """What is wrong with these values; nothing when they can be used."""
+        found = []
+        if not 0 <= self.port < 65536:
+            found.append(f"collect.port: expected 0 to 65535, got {self.port}")
+        if not self.keys and not is_loopback(self.host):
+            found.append(
+                f"collect.host: expected a loopback address, got {self.host}: without keys anybody could send; "
+                "set FORESEND_KEYS=key:workspace,… or collect on 127.0.0.1"
+            )
+        if not self.keys and not self.workspace_id:
+            found.append("collect.workspace_id: is needed where there are no keys; give it with --workspace-id")
+        found += [
+            f"collect: expected a workspace of letters, digits, dot, dash and underscore, got {name!r}"
+            for name in sorted({*self.keys.values(), self.workspace_id} - {""})
+            if not _WORKSPACE.fullmatch(name)
+        ]
+        if bool(self.kafka_topic) != (self.kafka_mapping is not None):
+            found.append("collect.kafka_topic, collect.kafka_mapping: are given both or neither")
+        return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
