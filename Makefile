@@ -38,6 +38,7 @@ clean: ## remove everything that setup and the tools have made
 
 .uv/.ready-$(UV_VERSION):
 	@python=$$(deploy/local/find-python)
+	"$$python" -m foresend.local.java
 	echo "Setting up uv $(UV_VERSION) in .uv ..."
 	rm -rf .uv
 	"$$python" -m venv .uv
@@ -49,6 +50,6 @@ clean: ## remove everything that setup and the tools have made
 	$(UV) sync --quiet --locked --extra flink
 	touch $@
 
-.jars/.ready: .venv/.ready $(wildcard foresend/local/resources/*/pom.xml)
+.jars/.ready: $(wildcard foresend/local/resources/*/pom.xml) | .venv/.ready
 	@$(BIN)/foresend local jars
 	touch $@

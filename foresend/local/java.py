@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 
@@ -89,3 +90,19 @@ def _ask(program: str, question: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stderr + answer.stdout
+
+
+def missing_tools() -> list[str]:
+    """Every problem with Java and Maven together; none when the stack can be set up."""
+    problems: list[str] = []
+    for find in (find_java, find_maven):
+        try:
+            find()
+        except ConfigError as error:
+            problems += error.problems
+    return problems
+
+
+if __name__ == "__main__":
+    # Asked by the Makefile before anything is installed: only the standard library is there yet.
+    sys.exit("\n".join(missing_tools()) or None)

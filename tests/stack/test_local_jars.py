@@ -94,6 +94,14 @@ def test_a_missing_maven_is_told_with_the_mend(machine: Machine) -> None:
         java.find_maven(machine.environment)
 
 
+def test_all_that_is_missing_is_told_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(machine.folder))
+    assert [problem.split(":")[0] for problem in java.missing_tools()] == ["Java", "Maven"]
+    machine.install("java", JAVA_17)
+    machine.install("mvn", MAVEN_THAT_COPIES)
+    assert java.missing_tools() == []
+
+
 @pytest.mark.parametrize(("says", "told"), [("Apache Maven 3.6.2", "found 3.6.2"), ("oh no", "no version .*oh no")])
 def test_a_maven_that_will_not_do_is_told_by_what_it_says(machine: Machine, says: str, told: str) -> None:
     machine.install("mvn", f"echo '{says}'")
