@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
-LOCAL = [Path(sys.executable).with_name("foresend"), "local"]
+LOCAL = [str(Path(sys.executable).with_name("foresend")), "local"]
 
 
 def local(*words: str) -> subprocess.CompletedProcess[str]:
