@@ -1,9 +1,11 @@
 """Which record may become an entry: the checks before a write."""
 
+import struct
+
 import msgspec
 
 from schemas.codec import decode
-from schemas.decisions import Communication
+from schemas.decisions import Communication, Decision
 from schemas.draws import renormalise
 from schemas.errors import Reason, SchemaError, StateCorrupt, StateVersionError
 from schemas.keys import communication_key, split_key
@@ -52,11 +54,20 @@ def _check_content(key: bytes, found: Communication) -> None:
             f"expected a body and a validity for each of {len(decision.candidates)} candidates (at least one), "
             f"got {len(found.bodies)} and {len(found.valid_until_ms)}",
         )
+    _check_candidates(decision)
+
+
+def _check_candidates(decision: Decision) -> None:
+    """Refuse what could not be drawn, or not be told as an exposure: the reader's caller has no use for an error."""
     try:
-        renormalise([candidate.probability for candidate in decision.candidates], [True] * len(found.bodies))
-        for candidate in range(len(found.bodies)):
+        renormalise([candidate.probability for candidate in decision.candidates], [True] * len(decision.candidates))
+        for candidate in range(len(decision.candidates)):
             decision.variants_of(candidate)
-    except (ValueError, IndexError) as error:
+        for slot in decision.slots:
+            features = struct.unpack(f"<{len(slot.variants)}f", slot.features)
+            if not all(0.0 <= feature <= 1.0 for feature in features):
+                raise SchemaError(Reason.WRONG_TYPE, f"expected features from 0 to 1 in slot {slot.slot}")
+    except (ValueError, IndexError, struct.error) as error:
         raise SchemaError(Reason.WRONG_TYPE, f"expected candidates that can be drawn: {error}") from None
 
 
@@ -64,7 +75,7 @@ def _looks_like_a_communication(value: bytes) -> bool:
     """Whether bytes with an unknown version byte are still a MessagePack array that begins with a version."""
     try:
         fields = msgspec.msgpack.decode(memoryview(value)[1:])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return (
         isinstance(fields, list) and bool(fields) and isinstance(fields[0], bytes) and len(fields[0]) == VERSION_BYTES

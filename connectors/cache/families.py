@@ -8,9 +8,12 @@ SENDS_KEPT_MS = 48 * 3_600_000
 """For how long a repeated send is answered as it was the first time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
-    """One row of the table. `personal`: holds data of persons; then `erasure` says how one is removed."""
+    """One row of the table, equal to itself only (its hash is asked for at each read).
+
+    personal  holds data of persons; then `erasure` says how one is removed
+    """
 
     name: str
     key: str

@@ -1,5 +1,6 @@
 """The gateway as a bare ASGI application: paths, bodies and answers. What is answered stands in `reads`."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from connectors.gateway.marks import check_marks
 from connectors.gateway.meters import ReadMeters
 from connectors.gateway.problems import Problem, bad_request, not_found
 from connectors.gateway.reads import Read, Reads
-from schemas.errors import CacheBusy, StateError
+from schemas.errors import CacheBusy, DataError, StateError
 from schemas.ids import ID_LENGTH, ID_LENGTH_MAX, SendId, TemplateName, UserId
 
 BODY_BYTES_MAX = 64 * 1024
@@ -43,6 +44,7 @@ class DrawRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     marks: Annotated[dict[str, str], msgspec.Meta(max_length=MARKS_MAX)] = {}
 
 
+_log = logging.getLogger(__name__)
 _requests = msgspec.json.Decoder(DrawRequest)
 
 
@@ -97,7 +99,9 @@ class Gateway:
             return self._refused(
                 Problem(HTTPStatus.SERVICE_UNAVAILABLE, "cache_busy", "the cache cannot be read or written now")
             )
-        except StateError as error:
+        except (StateError, DataError) as error:
+            # What is stored cannot be served: the caller can do nothing about it, the operator can.
+            _log.exception("a read failed")
             return self._refused(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "state", str(error)))
         self._meters.count(read.workspace, read.served.template, read.source, read.served.reason)
         return _FORMATS[asked](read)
@@ -106,6 +110,7 @@ class Gateway:
         method = scope["method"]
         if method not in {"GET", "POST"}:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "expected GET or POST", (_METHODS,))
+        self._reads.require_ready()
         workspace = self._door.workspace_of(_authorization(scope))
         template, user = _target(path)
         query = _query(scope)

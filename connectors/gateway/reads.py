@@ -102,6 +102,15 @@ class Reads:
         self._clock_ms = clock_ms
         self._refreshes = RefreshLimit()
 
+    def require_ready(self) -> None:
+        """Refuse while the cache is older than it was before. Asked first: until then not even releases are known.
+
+        Raises:
+            Problem: 503.
+        """
+        if not self._progress.is_ready:
+            raise not_ready("this node is still reading the topics")
+
     def draw(
         self,
         workspace: WorkspaceId,
@@ -147,8 +156,6 @@ class Reads:
         return Read(workspace, chosen.served, message)
 
     def _check(self, workspace: WorkspaceId, template: TemplateName, user: UserId) -> bytes:
-        if not self._progress.is_ready:
-            raise not_ready("this node is still reading the topics")
         key = communication_key(workspace, template, user)
         if self._partitions is not None and partition_of_key(key) not in self._partitions:
             raise Problem(

@@ -86,7 +86,7 @@ def communication(
     """An entry with one slot, a candidate for each of `odds`; its messages name user, number and candidate."""
     count = len(odds)
     variants = tuple(VariantId(f"v{index}") for index in range(count))
-    features = struct.pack(f"<{count}f", *(index / 4 for index in range(count)))
+    features = struct.pack(f"<{count}f", *(index / 8 for index in range(count)))
     decision = Decision(
         id=DecisionId(f"d-{user}-{number}"),
         workspace=workspace,

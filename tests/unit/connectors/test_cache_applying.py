@@ -1,9 +1,11 @@
 """What records do to the cache: the version guard, graves, tombstones, dead letters; always in one batch."""
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -126,8 +128,13 @@ def test_a_write_that_fails_leaves_neither_entry_nor_offset_nor_letter(node: Gat
     assert node.store.outbox_rows == 0
 
 
-def with_odds_that_sum_to_two() -> bytes:
-    return encode(communication(odds=(1.0, 1.0)))
+def with_slot(**changed: object) -> bytes:
+    """An entry whose slot is not what its candidates need."""
+    entry = communication()
+    assert entry.decision is not None
+    slot = msgspec.structs.replace(entry.decision.slots[0], **changed)
+    decision = msgspec.structs.replace(entry.decision, slots=(slot,))
+    return encode(msgspec.structs.replace(entry, decision=decision))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +147,11 @@ def with_odds_that_sum_to_two() -> bytes:
         (ANNAS_KEY, encode(Communication(version(1), None)), Reason.WRONG_TYPE),
         (ANNAS_KEY, encode(communication(odds=())), Reason.WRONG_TYPE),
         (ANNAS_KEY, encode(communication(valid_until_ms=(1,))), Reason.WRONG_TYPE),
-        (ANNAS_KEY, with_odds_that_sum_to_two(), Reason.WRONG_TYPE),
+        (ANNAS_KEY, encode(communication(odds=(1.0, 1.0))), Reason.WRONG_TYPE),
+        (ANNAS_KEY, with_slot(variants=("v0",)), Reason.WRONG_TYPE),
+        (ANNAS_KEY, with_slot(features=b"short"), Reason.WRONG_TYPE),
+        (ANNAS_KEY, with_slot(features=struct.pack("<3f", 0, 1, 1.5)), Reason.WRONG_TYPE),
+        (ANNAS_KEY, with_slot(features=struct.pack("<3f", 0, 1, float("nan"))), Reason.WRONG_TYPE),
         (ANNAS_KEY, encode(communication(user="berta")), Reason.KEY_MISMATCH),
         (b"shop|news", encode(communication()), Reason.KEY_MISMATCH),
         (b"\xff|news|anna", encode(Communication.of_grave(version(1))), Reason.KEY_MISMATCH),
@@ -152,7 +163,12 @@ def test_a_bad_record_becomes_a_dead_letter_and_the_node_goes_on(
     bad = LogRecord(COMMUNICATIONS.name, 4, 17, START_MS + 5, key, value)
     apply(node, bad, *records(communication(user="carl")), next_offset=19)
     (letter,) = letters(node)
-    assert (letter.source, letter.partition, letter.offset, letter.received_ms) == ("communications", 4, 17, START_MS + 5)
+    assert (letter.source, letter.partition, letter.offset, letter.received_ms) == (
+        "communications",
+        4,
+        17,
+        START_MS + 5,
+    )
     assert (letter.reason, letter.key, letter.payload) == (reason, key, value)
     assert node.outbox()[0].key == b"communications|4|17"
     assert node.store.offsets() == {(COMMUNICATIONS.name, 4): 19}

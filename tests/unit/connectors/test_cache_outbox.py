@@ -36,18 +36,19 @@ class FakeKafka:
         self.connections += 1
         return self
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int) -> "FakeKafka._Future":
+    def send(self, topic: str, *, key: bytes, value: bytes, partition: int) -> "FakeKafka._Future":
+        assert (topic, key, partition) == ("events", b"key", 3)
         self.taken.append(value)
         return self._Future(value in self.refused_once, self, value)
 
-    def close(self, timeout: float) -> None:
+    def close(self, **_: float) -> None:
         pass
 
     class _Future:
         def __init__(self, is_refused: bool, kafka: "FakeKafka", value: bytes) -> None:
             self._is_refused, self._kafka, self._value = is_refused, kafka, value
 
-        def get(self, timeout: float) -> None:
+        def get(self, **_: float) -> None:
             if self._is_refused:
                 self._kafka.refused_once.discard(self._value)
                 raise KafkaTimeoutError("not acknowledged")
@@ -69,7 +70,7 @@ def store(tmp_path: Path) -> Iterator[CacheStore]:
 
 
 def add(store: CacheStore, *values: bytes) -> None:
-    store.commit(store.batch(), [OutboxRow("events", 0, b"key", value) for value in values])
+    store.commit(store.batch(), [OutboxRow("events", 3, b"key", value) for value in values])
 
 
 def drain(store: CacheStore) -> None:

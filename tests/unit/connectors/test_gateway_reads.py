@@ -65,7 +65,7 @@ def test_a_draw_tells_one_exposure_with_all_that_learning_needs(node: GatewayInP
     assert (exposure.send_id, exposure.template, exposure.decision) == ("s1", NEWS, "d-anna-1")
     assert (exposure.candidate, exposure.propensity, exposure.probabilities) == (shown, ODDS[shown], ODDS)
     assert (exposure.slots, exposure.variants) == (("headline",), (f"v{shown}",))
-    assert exposure.features == (shown / 4,)
+    assert exposure.features == (shown / 8,)
     assert (exposure.policy, exposure.fallback) == ("softmax", "")
 
 
@@ -76,7 +76,7 @@ def test_an_exposure_lies_in_its_users_partition_under_a_key_of_its_own(node: Ga
     assert row.topic == EVENTS.name
     assert row.partition == event_partition(WORKSPACE, ANNA)
     assert row.key == b"shop|anna|" + told.record_id.encode()
-    assert told.id == told.record_id
+    assert str(told.id) == str(told.record_id)
 
 
 def test_the_exposures_world_is_the_nodes_or_the_decisions_whichever_is_newer(node: GatewayInProcess) -> None:
@@ -284,6 +284,13 @@ def test_a_node_that_is_behind_says_when_to_come_back(node: GatewayInProcess) ->
     for reply in (node.get(ANNA_NEWS), node.post(ANNA_NEWS, "s1")):
         assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     assert node.store.sent(WORKSPACE, SendId("s1")) is None
+
+
+def test_a_node_that_has_read_nothing_yet_does_not_say_that_nothing_is_there(tmp_path: Path) -> None:
+    node = GatewayInProcess(tmp_path / "empty")
+    node.progress.is_ready = False
+    assert node.get(ANNA_NEWS).status == 503
+    node.close()
 
 
 def test_a_rebuild_that_begins_during_a_read_makes_nobody_unknown(

@@ -1,0 +1,76 @@
+"""`foresend serve` as a process, and a client that does not give up."""
+
+import json
+import os
+import sys
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from foresend import processes
+from foresend.local.ports import LOOPBACK
+from tests.support.waiting import wait_until
+
+READY_S = 60.0
+
+
+class ServeProcess:
+    """One node on a folder and port that stay the same over restarts."""
+
+    def __init__(self, folder: Path, port: int, bootstrap: str) -> None:
+        self.cache = folder / "cache"
+        self.log = folder / "serve.log"
+        self._port = port
+        self._bootstrap = bootstrap
+        self._child: processes.Child | None = None
+
+    def start(self) -> processes.Child:
+        command = ["serve", "--port", str(self._port), "--folder", str(self.cache), "--bootstrap", self._bootstrap]
+        self._child = processes.start(
+            processes.Program(
+                [sys.executable, "-m", "foresend.cli", *command],
+                log=self.log,
+                environment={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        )
+        return self._child
+
+    def kill(self) -> None:
+        """SIGKILL; nothing happens where it does not run."""
+        if self._child is not None:
+            self._child.kill()
+
+    def stop(self) -> int | None:
+        """Ask it to end; its exit code."""
+        assert self._child is not None
+        self._child.end()
+        return self._child.wait(0)
+
+    def wait_ready(self) -> None:
+        wait_until(self.is_ready, READY_S, f"serve to be ready; its log is {self.log}")
+
+    def is_ready(self) -> bool:
+        return self.request("GET", "/readyz")[0] == 200
+
+    def metric(self, name: str) -> float:
+        """An unlabelled sample of /metrics."""
+        for line in self.request("GET", "/metrics")[1].decode().splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[1])
+        return -1.0
+
+    def draw(self, template: str, user: str, send_id: str) -> tuple[int, bytes]:
+        """One attempt; status 0 when nobody answered."""
+        return self.request("POST", f"/v1/communications/{template}/{user}", {"send_id": send_id})
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        """Status and body; 0 when nobody answered, or not to the end."""
+        connection = HTTPConnection(LOOPBACK, self._port, timeout=5)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, HTTPException):
+            return 0, b""
+        finally:
+            connection.close()
