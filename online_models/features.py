@@ -1,12 +1,11 @@
 """Streaming features of one user: engagement with tags, weekly rhythm, devices, recency, and own traits."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
+from online_models.zones import zone_of
 from schemas.events import Event
 from schemas.ids import FieldName, Tag
 from schemas.library import TagRule, WorkspaceSettings
@@ -22,7 +21,7 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
     half_lives = settings.features
     for tag, weight in tags_of(event, settings.tags):
         _engage(profile, tag, weight, event.at_ms, half_lives.tag_half_life_ms)
-    zone = _zone(profile.timezone or settings.timezone) or _zone(settings.timezone)
+    zone = zone_of(profile.timezone) or zone_of(settings.timezone) or UTC
     local = datetime.fromtimestamp(event.at_ms / 1000, zone)
     profile.hours.add(
         local.weekday() * 24 + local.hour, 1.0, event.at_ms, half_lives.rhythm_half_life_ms, HOURS_OF_WEEK
@@ -30,9 +29,9 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
     device = _device_of(event.context)
     if device:
         profile.devices.add(device, 1.0, event.at_ms, half_lives.rhythm_half_life_ms, DEVICES_MAX)
-    profile.events += 1
     profile.last_seen_ms = max(profile.last_seen_ms, event.at_ms)
-    profile.first_seen_ms = min(profile.first_seen_ms or event.at_ms, event.at_ms)
+    profile.first_seen_ms = min(profile.first_seen_ms, event.at_ms) if profile.events else event.at_ms
+    profile.events += 1
 
 
 def remember_traits(profile: Profile, event: Event, fields: frozenset[FieldName]) -> None:
@@ -51,8 +50,8 @@ def remember_context(profile: Profile, event: Event) -> None:
     if isinstance(locale, str) and locale:
         profile.locale = locale[:TAG_LENGTH_MAX]
     zone = event.traits.get("timezone") or event.context.get("timezone")
-    if isinstance(zone, str) and zone != profile.timezone and _zone(zone[:64]):
-        profile.timezone = zone[:64]
+    if isinstance(zone, str) and zone != profile.timezone and zone_of(zone):
+        profile.timezone = zone
 
 
 def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
@@ -78,7 +77,7 @@ def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
 
 def affinity(shares: Mapping[int | str, float], tags: Sequence[Tag]) -> float:
     """How much of a user's engagement goes to a variant's tags, from 0 to 1."""
-    return sum(shares.get(tag, 0.0) for tag in tags)
+    return min(1.0, sum(shares.get(tag, 0.0) for tag in tags))
 
 
 def _engage(profile: Profile, tag: Tag, weight: float, at_ms: int, half_life_ms: int) -> None:
@@ -86,17 +85,14 @@ def _engage(profile: Profile, tag: Tag, weight: float, at_ms: int, half_life_ms:
 
     Adding w to one key of a vector of total S moves its shares by (1 − share) · w / (S + w) in total variation;
     such moves are added up (triangle inequality), so what has not moved by the sum has not moved.
+    A new key that makes a smaller one leave moves them by w / (S + w − left): the same, with the new total.
     """
     counts = profile.tags
-    counts.add(tag, weight, at_ms, half_life_ms, TAGS_MAX)
-    whole = sum(counts.values.values())
-    after = counts.values.get(tag, 0.0)
-    if whole <= 0.0:
-        return
-    added = min(after, weight * 2.0 ** (at_ms / half_life_ms - counts.landmark))
-    rest = whole - added
-    share_before = (after - added) / rest if rest > 0.0 else 0.0
-    profile.moved += (1.0 - share_before) * added / whole
+    before = sum(counts.values.values())
+    share = counts.values.get(tag, 0.0) / before if before > 0.0 else 0.0
+    added = counts.add(tag, weight, at_ms, half_life_ms, TAGS_MAX)
+    if added > 0.0:
+        profile.moved += (1.0 - share) * added / sum(counts.values.values())
 
 
 def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
@@ -122,11 +118,3 @@ def _device_of(context: Mapping[str, Any]) -> str:
     device = context.get("device")
     kind = device.get("type") if isinstance(device, dict) else None
     return kind[:16].lower() if isinstance(kind, str) else ""
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
