@@ -1,0 +1,78 @@
+"""Scores: terms that add up to them, in float32, from the population's weights and the user's own."""
+
+import struct
+from array import array
+
+import pytest
+
+from online_models.scoring import SlotScores, prior_logit, score_slot, variant_features
+from online_models.slot_model import EMPTY, SlotModel
+from schemas.decisions import TERMS
+from schemas.ids import Tag, VariantId
+from schemas.library import LearningSettings, Variant
+from schemas.models import AFFINITY_WEIGHT, DEFAULT_PRIOR, SlotPrior
+
+LEARNING = LearningSettings(rate=0.5, shrinkage=0.0)
+JAZZ = Variant(VariantId("jazz"), (Tag("jazz"),), {})
+FOLK = Variant(VariantId("folk"), (Tag("folk"), Tag("calm")), {})
+PLAIN = Variant(VariantId("plain"), (), {})
+SHARES: dict[int | str, float] = {"jazz": 0.7, "calm": 0.1, "folk": 0.2}
+
+
+def untaught() -> SlotModel:
+    return SlotModel.of(EMPTY, LEARNING)
+
+
+def test_a_new_user_is_scored_by_affinity_alone() -> None:
+    scores = score_slot([JAZZ, FOLK, PLAIN], SHARES, DEFAULT_PRIOR, untaught())
+    assert scores.variants == ("jazz", "folk", "plain")
+    assert scores.scores == pytest.approx((0.7 * AFFINITY_WEIGHT, 0.3 * AFFINITY_WEIGHT, 0.0), rel=1e-6)
+    assert scores.affinities == pytest.approx((0.7, 0.3, 0.0), rel=1e-6)
+    assert scores.uncertainties == (1.0, 1.0, 1.0)
+
+
+def test_one_without_any_behaviour_finds_all_alike() -> None:
+    scores = score_slot([JAZZ, FOLK], {}, DEFAULT_PRIOR, untaught())
+    assert scores.scores == (0.0, 0.0)
+
+
+def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
+    model = untaught()
+    model.learn(variant_features(JAZZ, 0.7), clicked=True, prior_logit=0.1)
+    prior = SlotPrior(bias=0.3, weights={"affinity": 1.7, "tag:folk": -0.4, "variant:plain": 0.9})
+    scores = score_slot([JAZZ, FOLK, PLAIN], SHARES, prior, model)
+    for terms, score in zip(scores.terms, scores.scores, strict=True):
+        assert len(terms) == len(TERMS)
+        assert sum(terms) == score
+    packed = array("f", scores.packed_terms())
+    assert [term for row in scores.terms for term in row] == list(packed)
+
+
+def test_what_is_packed_is_little_endian_float32() -> None:
+    scores = SlotScores((VariantId("a"),), ((1.5, -2.0),), (1.0,), (0.25,))
+    assert scores.packed_terms() == struct.pack("<2f", 1.5, -2.0)
+    assert scores.packed_affinities() == struct.pack("<f", 0.25)
+
+
+def test_a_click_raises_what_was_clicked_and_lowers_the_uncertainty() -> None:
+    model = untaught()
+    before = score_slot([JAZZ, FOLK], SHARES, DEFAULT_PRIOR, model)
+    model.learn(variant_features(JAZZ, before.affinities[0]), clicked=True, prior_logit=0.0)
+    after = score_slot([JAZZ, FOLK], SHARES, DEFAULT_PRIOR, model)
+    assert after.scores[0] - after.scores[1] > before.scores[0] - before.scores[1]
+    assert after.uncertainties == pytest.approx((0.5**0.5, 0.5**0.5))
+
+
+def test_a_variant_is_itself_its_tags_and_how_near_it_is() -> None:
+    assert variant_features(FOLK, 0.5) == {"affinity": 0.5, "variant:folk": 1.0, "tag:folk": 1.0, "tag:calm": 1.0}
+
+
+def test_the_prior_weighs_what_it_names_and_nothing_else() -> None:
+    prior = SlotPrior(bias=1.0, weights={"tag:folk": 2.0, "tag:unknown": 50.0})
+    assert prior_logit(prior, variant_features(FOLK, 0.5)) == 3.0
+    assert prior_logit(prior, variant_features(JAZZ, 0.5)) == 1.0
+
+
+def test_no_variants_no_scores() -> None:
+    scores = score_slot([], SHARES, DEFAULT_PRIOR, untaught())
+    assert (scores.scores, scores.packed_terms(), scores.packed_affinities()) == ((), b"", b"")
