@@ -20,7 +20,7 @@ def make_dictionary(library: Library, samples: Sequence[SamplePerson]) -> bytes:
     """One whole message of each template and locale, and before them what other variants put in its place.
 
     It is raw content, not a trained dictionary: messages of one layout differ in few places, so what serves is a whole
-    message to point at. See docs/adr for the figures.
+    message to point at. See docs/adr/0014-dictionary-of-sample-messages.md for the figures.
     """
     whole: list[bytes] = []
     rest: list[bytes] = []

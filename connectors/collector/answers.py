@@ -44,7 +44,7 @@ def accepted(count: int, refused: list[Refusal], user_agent: bytes) -> Answer:
 def _accepted_status(user_agent: bytes) -> int:
     """202, but 200 for published libraries that take anything else for a failure and send again.
 
-    See docs/adr/0003-status-of-acceptance.md: what the status promises is the same.
+    See docs/adr/0016-status-of-acceptance.md: what the status promises is the same.
     """
     python = _PYTHON.match(user_agent)
     if python:
