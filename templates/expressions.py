@@ -6,6 +6,7 @@ Allowed: `{{ slots.hero.src }}`, `{{ fields.first_name }}`, `{{ marks.view_url }
 Whatever else Jinja2 can do is refused when the workspace is checked, so that the sandbox is the second wall.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -66,6 +67,7 @@ class LayoutEnvironment(ImmutableSandboxedEnvironment):
 HTML_ENVIRONMENT = LayoutEnvironment(autoescape=True)
 TEXT_ENVIRONMENT = LayoutEnvironment(autoescape=False)
 
+_NAME = re.compile("[a-z][a-z0-9_]*")
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Const, nodes.If,
     nodes.CondExpr, nodes.Not, nodes.And, nodes.Or, nodes.Compare, nodes.Operand, nodes.Filter,
@@ -93,7 +95,7 @@ def reference_of(node: nodes.Node) -> Reference | None:
 
 def faults_of(tree: nodes.Template) -> Iterator[Fault]:
     """Everything in a tree that goes beyond the allowed part of Jinja2."""
-    yield from _faults(tree, plain=True)
+    yield from _faults(tree, plain=False)
 
 
 def _faults(node: nodes.Node, *, plain: bool) -> Iterator[Fault]:
@@ -114,14 +116,15 @@ def _faults(node: nodes.Node, *, plain: bool) -> Iterator[Fault]:
     if isinstance(node, nodes.Operand) and node.op not in {"eq", "ne"}:
         yield Fault(node.lineno, f"the comparison {node.op!r} is not allowed", "Use == or !=.")
     for child in node.iter_child_nodes():
-        yield from _faults(child, plain=plain and isinstance(node, nodes.Template | nodes.Output | nodes.If))
+        yield from _faults(child, plain=isinstance(node, nodes.Output))
     if isinstance(node, nodes.Output):
         yield from _neighbour_faults(node)
 
 
 def _reference_faults(node: nodes.Node, *, plain: bool) -> Iterator[Fault]:
     reference = reference_of(node)
-    if reference is None or len(reference) != ROOTS.get(reference[0], -1) + 1:
+    unnamed = reference is None or not all(_NAME.fullmatch(name) for name in reference)
+    if reference is None or unnamed or len(reference) != ROOTS.get(reference[0], -1) + 1:
         shown = ".".join(reference) if reference else "this"
         yield Fault(
             node.lineno,

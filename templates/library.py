@@ -18,9 +18,11 @@ from templates.expressions import (
     Fault,
     LayoutEnvironment,
     Pieces,
+    Reference,
     faults_of,
     parse,
     pieces_of,
+    references,
 )
 from templates.send_marks import MARKS, mark
 from templates.values import field_value, fields_of
@@ -40,6 +42,8 @@ class _Shape(NamedTuple):
     text: jinja2.Template
     subject: Pieces
     preheader: Pieces
+    references: frozenset[Reference]
+    """All that it prints or asks for."""
 
 
 class _Content(NamedTuple):
@@ -52,20 +56,18 @@ class _Content(NamedTuple):
 @lru_cache(maxsize=LAYOUTS_KEPT)
 def _compiled(layout: Layout) -> _Shape:
     """Compile a layout. It is checked again: a release is only as trusted as the topic it came from."""
-    return _Shape(
-        _template(HTML_ENVIRONMENT, layout.html),
-        _template(TEXT_ENVIRONMENT, layout.text),
-        _pieces(layout.subject),
-        _pieces(layout.preheader),
-    )
+    html, in_html = _template(HTML_ENVIRONMENT, layout.html)
+    text, in_text = _template(TEXT_ENVIRONMENT, layout.text)
+    subject, preheader = _pieces(layout.subject), _pieces(layout.preheader)
+    return _Shape(html, text, subject, preheader, in_html | in_text | {*subject.references, *preheader.references})
 
 
-def _template(environment: LayoutEnvironment, source: str) -> jinja2.Template:
+def _template(environment: LayoutEnvironment, source: str) -> tuple[jinja2.Template, frozenset[Reference]]:
     tree = parse(source, environment)
     fault = tree if isinstance(tree, Fault) else next(faults_of(tree), None)
     if isinstance(tree, Fault) or fault is not None:
         raise ConfigError(f"a layout of the release cannot be used: {fault.message if fault else ''}")
-    return environment.from_string(tree)
+    return environment.from_string(tree), frozenset(reference for reference, _ in references(tree))
 
 
 def _pieces(text: str) -> Pieces:
@@ -103,13 +105,20 @@ class Library:
         self._zstd = _compressor(release.dictionary)
 
     def _add(self, template: Template, locale: Locale, layout: Layout) -> None:
-        self._shapes[template.name, locale] = _compiled(layout)
+        """Take one language of a template in, so that rendering it later cannot fail."""
+        shape = self._shapes[template.name, locale] = _compiled(layout)
+        needed = set(shape.references)
         for slot in template.slots:
             for variant in slot.variants:
                 pieces = {name: _pieces(text) for name, text in variant.content[locale].items()}
-                fixed = all(not piece.references for piece in pieces.values())
-                words = dict(variant.content[locale]) if fixed else None
+                inner = {reference for piece in pieces.values() for reference in piece.references}
+                words = None if inner else dict(variant.content[locale])
                 self._contents[template.name, locale, slot.name, variant.id] = _Content(words, pieces)
+                needed |= inner
+        missing = needed - _printable(template, locale)
+        if missing:
+            shown = ", ".join(sorted(".".join(reference) for reference in missing))
+            raise ConfigError(f"{template.name} in {locale} prints what the release does not have: {shown}")
 
     def template(self, name: TemplateName) -> Template:
         """A template by name; KeyError where the release has none."""
@@ -167,6 +176,17 @@ class Library:
     def compress(self, rendered: Rendered) -> bytes:
         """The message packed and compressed with the release's dictionary; `send_marks.Opener` opens it."""
         return self._zstd.compress(self._encoder.encode(rendered))
+
+
+def _printable(template: Template, locale: Locale) -> set[Reference]:
+    """What every message of a template can print."""
+    parts = {
+        ("slots", slot.name, part)
+        for slot in template.slots
+        for part in set.intersection(*(set(variant.content[locale]) for variant in slot.variants))
+    }
+    fields = {("fields", field.name) for field in template.fields}
+    return {*parts, *fields, *(("marks", name) for name in MARKS)}
 
 
 def _compressor(dictionary: bytes) -> zstandard.ZstdCompressor:

@@ -5,10 +5,8 @@ is the release's own; no person's value can hold it. Links will be counted the s
 in the place of a link's address, filled with the signed address or with the link itself.
 """
 
-import html
-import re
 from collections.abc import Mapping
-from functools import lru_cache
+from html import escape
 from types import MappingProxyType
 
 import msgspec
@@ -59,11 +57,6 @@ class Opener:
             raise StateCorrupt(f"cannot open a message of {len(body)} bytes: {error}") from error
 
 
-@lru_cache(maxsize=64)
-def _pattern(prefix: str) -> re.Pattern[bytes]:
-    return re.compile(re.escape(prefix).encode() + rb"([a-z0-9_]+)-")
-
-
 def fill(rendered: Rendered, prefix: str, marks: Mapping[str, str]) -> Rendered:
     """The message with each send mark replaced by its value, in one pass; what a value holds is never looked at again.
 
@@ -72,15 +65,27 @@ def fill(rendered: Rendered, prefix: str, marks: Mapping[str, str]) -> Rendered:
     """
     if not prefix:
         return rendered
-    plain = {name.encode(): value.encode() for name, value in marks.items()}
-    escaped = {
-        name.encode(): (value if name in HTML_MARKS else html.escape(value)).encode() for name, value in marks.items()
-    }
-    pattern = _pattern(prefix)
-    try:
-        body = pattern.sub(lambda found: escaped[found[1]], rendered.html)
-        text = pattern.sub(lambda found: plain[found[1]], rendered.text)
-    except KeyError as error:
-        name = error.args[0].decode()
-        raise StateVersionError(f"expected one of the send marks {sorted(marks)}, got {name!r}") from None
-    return Rendered(rendered.subject, rendered.preheader, body, text)
+    text = {name.encode(): value.encode() for name, value in marks.items()}
+    body = text | {name.encode(): escape(value).encode() for name, value in marks.items() if name not in HTML_MARKS}
+    start = prefix.encode()
+    return Rendered(
+        rendered.subject,
+        rendered.preheader,
+        _filled(rendered.html, start, body),
+        _filled(rendered.text, start, text),
+    )
+
+
+def _filled(body: bytes, prefix: bytes, values: Mapping[bytes, bytes]) -> bytes:
+    first, *rest = body.split(prefix)
+    out = [first]
+    for part in rest:
+        name, _, after = part.partition(b"-")
+        value = values.get(name)
+        if value is None:
+            known = sorted(mark.decode() for mark in values)
+            raise StateVersionError(
+                f"expected one of the send marks {known}, got {name[:40].decode(errors='replace')!r}"
+            )
+        out += (value, after)
+    return b"".join(out)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from templates.problems import Problem, Severity
 from templates.reading import (
@@ -57,9 +57,8 @@ def check(folder: Path) -> tuple[Workspace | None, list[Problem]]:
 
 
 def _settings_problems(document: Document, values: dict[str, str], hosts: tuple[str, ...]) -> Iterator[Problem]:
-    zones = available_timezones()
     zone = document.value["timezone"]
-    if zones and zone not in zones:
+    if not _is_zone(zone):
         yield document.problem(("timezone",), f"{zone!r} is no time zone", "Name one as Europe/Berlin.")
     for name, value in values.items():
         path = _path_of(name, document)
@@ -75,6 +74,14 @@ def _settings_problems(document: Document, values: dict[str, str], hosts: tuple[
     for name in document.value.get("values", {}):
         if name in {"name", "home_url", "sender_name", "sender_email", "postal_address"}:
             yield document.problem(("values", name), f"{name!r} is set elsewhere in this file", "Choose another name.")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _path_of(name: str, document: Document) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ _CONTROLS = re.compile(
     "\U000e0000-\U000e007f"  # tags, invisible
     "]"
 )
+_ADDRESS = re.compile(r"://|www\.", re.IGNORECASE)
+"""Mail clients make links of these by themselves: whoever signs up under such a name wants ours to carry it."""
 _SPACES = re.compile(r"\s+")
 _COMBINING = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\u200d]")
 _MARK = re.compile(re.escape(MARK_WORD), re.IGNORECASE)
@@ -64,12 +66,17 @@ def text_of(trait: Any) -> str:
 
 
 def field_value(field: Field, locale: Locale, trait: Any, hosts: tuple[str, ...] = ()) -> str:
-    """What a field shows for a trait: the trait made safe, or the field's default where nothing usable is left."""
+    """What a field shows for a trait: the trait made safe, or the field's default where nothing usable is left.
+
+    Words that hold an address are not shown, an address only where it leads to one of `hosts`.
+    """
     text = plain(text_of(trait)[: field.length_max * 8 + 64])
     if field.kind == "url":
         usable = len(text) <= field.length_max and url_fault(text, mail=False) is None
         return text if usable and host_allowed(text, hosts) else field.default[locale]
-    return shortened(text, field.length_max) or field.default[locale]
+    if not text or _ADDRESS.search(text):
+        return field.default[locale]
+    return shortened(text, field.length_max)
 
 
 def fields_of(
