@@ -32,6 +32,11 @@ def sleeper(folder: Path, outlives_parent: bool = False) -> Program:
     return Program(["sleep", "600"], folder / "log", folder / "record", outlives_parent=outlives_parent)
 
 
+def wait_for_program(pid: int) -> None:
+    """Until the wrapper, which asks the kernel for the signal, has become the program."""
+    wait_until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"), 10, "the program itself")
+
+
 def test_a_record_names_the_process_while_it_lives(tmp_path: Path) -> None:
     child = processes.start(sleeper(tmp_path))
     found = Record.read(tmp_path / "record")
@@ -61,7 +66,12 @@ def test_what_the_program_started_goes_with_it(tmp_path: Path) -> None:
 
 def test_a_child_of_a_thread_that_ends_lives_on(tmp_path: Path) -> None:
     started: list[processes.Child] = []
-    thread = threading.Thread(target=lambda: started.append(processes.start(sleeper(tmp_path))))
+
+    def start_and_end() -> None:
+        started.append(processes.start(sleeper(tmp_path)))
+        wait_for_program(started[0].pid)
+
+    thread = threading.Thread(target=start_and_end)
     thread.start()
     thread.join()
     (child,) = started
@@ -78,6 +88,7 @@ def test_a_child_dies_with_a_killed_parent_unless_it_was_told_to_outlive_it(
     assert parent.stdout.readline() == b"up\n"
     record = Record.read(tmp_path / "record")
     assert record is not None
+    wait_for_program(record.process.pid)
     parent.kill()
     parent.wait()
     parent.stdout.close()
