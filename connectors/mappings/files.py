@@ -56,7 +56,11 @@ def read_rows(path: Path, table: Table) -> Iterator[Row]:
     """
     try:
         with _open(path) as file:
-            yield from _csv_rows(file, table) if table.format is Format.CSV else _jsonl_rows(file)
+            if table.format is Format.CSV:
+                with _decoded(file) as lines:
+                    yield from _csv_rows(lines, table)
+            else:
+                yield from _jsonl_rows(file)
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(f"file {path}: cannot be read: {error}") from error
 
@@ -68,8 +72,8 @@ def csv_columns(path: Path, table: Table) -> Sequence[str]:
         ConfigError: the file cannot be read, or is empty.
     """
     try:
-        with _open(path) as file:
-            header = next(csv.reader(_decoded(file), delimiter=table.delimiter), None)
+        with _open(path) as file, _decoded(file) as lines:
+            header = next(csv.reader(lines, delimiter=table.delimiter), None)
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise ConfigError(f"file {path}: cannot be read: {error}") from error
     if not header:
@@ -145,8 +149,8 @@ class _Recorder:
         return text
 
 
-def _csv_rows(file: BinaryIO, table: Table) -> Iterator[Row]:
-    recorder = _Recorder(_decoded(file))
+def _csv_rows(lines: io.TextIOWrapper, table: Table) -> Iterator[Row]:
+    recorder = _Recorder(lines)
     reader = csv.reader(iter(recorder), delimiter=table.delimiter)
     header: list[str] | None = None
     number = 0

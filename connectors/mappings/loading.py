@@ -46,7 +46,7 @@ def load_mapping(path: Path) -> Mapping:
     if isinstance(document, Problem):
         raise ConfigError(str(document))
     errors = sorted(_validator().iter_errors(document.value), key=_order)
-    problems = [_told(document, error) for error in errors] or _relations(document)
+    problems = [told for error in errors for told in _told(document, error)] or _relations(document)
     if problems:
         raise ConfigError(problems)
     return _mapping(path, document)
@@ -56,12 +56,21 @@ def _order(error: ValidationError) -> list[str]:
     return [str(part) for part in error.absolute_path]
 
 
-def _told(document: Document, error: ValidationError) -> str:
-    """One problem; of alternatives, the one that comes nearest to what was written."""
+def _told(document: Document, error: ValidationError) -> list[str]:
+    """The problem; of alternatives, the one that comes nearest to what was written."""
     nearest = best_match([error]) or error
-    where = ".".join(str(part) for part in nearest.absolute_path)
-    line = document.place(*nearest.absolute_path)[0]
-    return f"{document.file}:{line}: {where or 'the file'}: {nearest.message}"
+    path = list(nearest.absolute_path)
+    if nearest.validator == "additionalProperties" and isinstance(nearest.schema, dict):
+        written: Any = nearest.instance
+        known = nearest.schema.get("properties", {})
+        message = f"unknown; expected one of {', '.join(known)}"
+        return [_line(document, [*path, name], message) for name in written if name not in known]
+    return [_line(document, path, nearest.message)]
+
+
+def _line(document: Document, path: list[str | int], message: str) -> str:
+    where = ".".join(map(str, path))
+    return f"{document.file}:{document.place(*path)[0]}: {where or 'the file'}: {message}"
 
 
 def _relations(document: Document) -> list[str]:
@@ -81,8 +90,7 @@ class _Told:
         self.problems: list[str] = []
 
     def __call__(self, path: tuple[str | int, ...], message: str) -> None:
-        line = self._document.place(*path)[0]
-        self.problems.append(f"{self._document.file}:{line}: {'.'.join(map(str, path))}: {message}")
+        self.problems.append(_line(self._document, list(path), message))
 
 
 def _check_plausible(tell: _Told, plausible: dict[str, str]) -> None:

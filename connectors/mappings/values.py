@@ -19,6 +19,8 @@ JoinedTable = tuple[Reader, Mapping[str, Record]]
 
 TIMES_REMEMBERED = 4096
 """Rows of a day share their text; reading a date by a format takes 8 µs."""
+DIGITS_MAX = 30
+"""Of a time as a number: a text of a few characters can stand for one of a billion digits."""
 _NO_RECORD: Record = {}
 _UNITS: dict[str, int | Decimal] = {"s": 1_000, "ms": 1, "us": Decimal("0.001"), "ns": Decimal("0.000001")}
 _TRUE = frozenset({"true", "1", "yes", "y", "t"})
@@ -72,7 +74,7 @@ def _converted(value: ColumnValue, read: Reader) -> Reader:
             return None
         if split and isinstance(found, str):
             found = [part for part in map(str.strip, found.split(split)) if part]
-        if isinstance(found, list):
+        if isinstance(found, list) and (split or convert is None):
             return _entries(found, value) or None
         if isinstance(found, str):
             if found in none:
@@ -159,7 +161,10 @@ def _number_parser(time: TimeColumn) -> Callable[[Any], int]:
             raise TypeError
         if isinstance(found, int) or (isinstance(found, str) and found.isdigit()):
             return int(int(found) * factor)
-        return int(Decimal(str(found)) * factor)
+        number = Decimal(str(found))
+        if not number.is_finite() or number.adjusted() > DIGITS_MAX:
+            raise ValueError
+        return int(number * factor)
 
     return parse
 

@@ -1,0 +1,61 @@
+"""Settings of the collector: who may send, and from where."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.kafka.settings import KafkaSettings
+from foresend.settings.collect import CollectSettings, is_loopback
+from foresend.settings.loading import load
+from schemas.errors import ConfigError
+
+KAFKA = KafkaSettings("host:9092")
+BASE = {"FORESEND_KAFKA_BOOTSTRAP": "host:9092"}
+
+
+def test_keys_are_read_from_their_own_variable() -> None:
+    environment = {**BASE, "FORESEND_KEYS": "k1:shop,k2:store", "FORESEND_COLLECT_HOST": "192.0.2.1"}
+    settings = load(CollectSettings, "collect", environment=environment)
+    assert settings.keys == {"k1": "shop", "k2": "store"}
+    assert "k1" not in repr(settings)
+
+
+def test_without_keys_only_loopback_and_a_named_workspace_will_do() -> None:
+    assert CollectSettings(KAFKA, workspace_id="shop").problems() == []
+    assert len(CollectSettings(KAFKA).problems()) == 1
+    assert len(CollectSettings(KAFKA, host="192.0.2.1", workspace_id="shop").problems()) == 1
+    assert CollectSettings(KAFKA, host="192.0.2.1", keys={"k": "shop"}).problems() == []
+
+
+def test_the_system_cannot_be_impersonated() -> None:
+    assert CollectSettings(KAFKA, workspace_id="-").problems()
+    assert CollectSettings(KAFKA, keys={"k": "a|b"}).problems()
+
+
+def test_topic_and_mapping_come_together() -> None:
+    assert CollectSettings(KAFKA, workspace_id="s", kafka_topic="orders").problems()
+    assert CollectSettings(KAFKA, workspace_id="s", kafka_mapping=Path("m")).problems()
+    assert not CollectSettings(KAFKA, workspace_id="s", kafka_topic="o", kafka_mapping=Path("m")).problems()
+
+
+def test_problems_of_kafka_and_of_the_collector_are_told_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(
+            CollectSettings, "collect", environment={"FORESEND_KAFKA_BOOTSTRAP": "no", "FORESEND_COLLECT_PORT": "70000"}
+        )
+    assert len(caught.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("192.0.2.1", False),
+        ("shop.example", False),
+    ],
+)
+def test_what_loopback_is(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
