@@ -17,7 +17,8 @@ from schemas.errors import ConfigError
 
 DEFAULT_FOLDER = Path(".foresend/job")
 DEFAULT_HEAP_MB = 1024
-READY_S = 120.0
+# A job that fails ends at once; this only bounds a hang, and a busy machine takes minutes.
+READY_S = 300.0
 # Half a second as a rule, some ten where the JVM also writes its class archive.
 STOP_GRACE_S = 40.0
 # What the mini-cluster's RocksDB may take; a standalone task manager computes it from its process size.
