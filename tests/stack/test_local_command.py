@@ -53,8 +53,15 @@ def test_up_status_up_again_down(tmp_path: Path) -> None:
     assert local("down", folder).returncode == 0, "nothing to stop is no error"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["ports.json", "format.log", "broker.pid.json"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("ports.json", signal.SIGINT),
+        ("format.log", signal.SIGINT),
+        ("broker.pid.json", signal.SIGINT),
+        ("broker.pid.json", signal.SIGTERM),
+    ],
+)
 def test_an_interrupted_up_leaves_nothing_running(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     up = subprocess.Popen([*LOCAL, "up", "--port=0", f"--folder={tmp_path}"], stderr=subprocess.DEVNULL)
     wait_until((tmp_path / moment).exists, 60, moment)
