@@ -7,6 +7,8 @@ PARTITIONS = 12
 """Partitions of topics keyed by user. Fixed for life: who owns a key is murmur2 of it modulo this number."""
 RECORD_BYTES_MAX = 8 * 1024 * 1024
 DAY_MS = 86_400_000
+COMPACTION_LAG_MAX_MS = 7 * DAY_MS
+"""After this time a tombstone has removed what stood before it, however little is written meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ EVENTS = Topic(
         message_timestamp_type="LogAppendTime",
         retention_ms=90 * DAY_MS,
         segment_ms=DAY_MS,
+        max_compaction_lag_ms=COMPACTION_LAG_MAX_MS,
     ),
 )
 COMMUNICATIONS = Topic(
@@ -56,7 +59,14 @@ COMMUNICATIONS = Topic(
     retention="newest of each key",
     personal=True,
     erasure="a versioned grave at once, a tombstone after it",
-    config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime", segment_ms=DAY_MS),
+    config=_config(
+        cleanup_policy="compact",
+        message_timestamp_type="LogAppendTime",
+        segment_ms=DAY_MS,
+        max_compaction_lag_ms=COMPACTION_LAG_MAX_MS,
+        # A cache node that was away for longer must be rebuilt: tombstones it has not read are gone.
+        delete_retention_ms=30 * DAY_MS,
+    ),
 )
 LIBRARY = Topic(
     name="library",
@@ -92,6 +102,8 @@ DEAD_LETTERS = Topic(
         cleanup_policy="delete",
         message_timestamp_type="LogAppendTime",
         retention_ms=7 * DAY_MS,
+        # Kafka deletes whole segments, and only those of which the newest record is old enough.
+        segment_ms=DAY_MS,
     ),
 )
 
