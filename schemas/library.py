@@ -55,9 +55,9 @@ class ShiftSettings(msgspec.Struct, frozen=True, array_like=True):
     preference   total variation by which the preference vector must move before anything is scored
     """
 
-    divergence: float = 0.01
-    lead: float = 0.02
-    preference: float = 0.05
+    divergence: float = 0.05
+    lead: float = 0.1
+    preference: float = 0.2
 
 
 class LearningSettings(msgspec.Struct, frozen=True, array_like=True):

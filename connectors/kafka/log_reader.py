@@ -53,12 +53,23 @@ def read_log(settings: KafkaSettings, topic: str) -> Iterator[LogRecord]:
         consumer.close()
 
 
-def committed_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
-    """How far a consumer group has said that it came: for each partition the next offset; 0 where it said nothing."""
-    consumer = make_consumer(settings, group_id=group)
-    try:
-        with broker_errors(f"the offsets of group {group} are asked for"):
-            parts = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-            return {part.partition: consumer.committed(part) or 0 for part in parts}
-    finally:
-        consumer.close()
+class GroupProgress:
+    """How far a consumer group has said that it came in a topic. Made once and asked often."""
+
+    def __init__(self, settings: KafkaSettings, group: str, topic: str) -> None:
+        self._group = group
+        self._consumer = make_consumer(settings, group_id=group)
+        self._parts = [TopicPartition(topic, n) for n in sorted(self._consumer.partitions_for_topic(topic) or ())]
+
+    def offsets(self) -> dict[int, int]:
+        """For each partition the next offset; 0 where the group said nothing."""
+        with broker_errors(f"the offsets of group {self._group} are asked for"):
+            return {part.partition: self._consumer.committed(part) or 0 for part in self._parts}
+
+    def total(self) -> int:
+        """How many records it took, in all partitions."""
+        return sum(self.offsets().values())
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()

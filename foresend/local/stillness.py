@@ -1,9 +1,10 @@
 """When the job has taken all of a log: what follows an event has then been written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 
-from connectors.kafka.log_reader import committed_offsets
+from connectors.kafka.log_reader import GroupProgress
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import end_offsets
 from foresend.commands.job import group_of
@@ -18,9 +19,14 @@ class NotStill(TransientError):
     """The path did not come to rest in time; the message says what it waited for."""
 
 
-def taken(kafka: KafkaSettings, source: Topic) -> dict[int, int]:
-    """For each partition, how far the job's last checkpoint came."""
-    return committed_offsets(kafka, group_of(source.name), source.name)
+@contextmanager
+def progress_of_job(kafka: KafkaSettings, source: Topic) -> Iterator[GroupProgress]:
+    """How far the job's checkpoints came in its source."""
+    progress = GroupProgress(kafka, group_of(source.name), source.name)
+    try:
+        yield progress
+    finally:
+        progress.close()
 
 
 def wait_taken(
@@ -42,13 +48,15 @@ def wait_taken(
     ends = end_offsets(kafka, source)
     wanted = sum(ends.values())
 
-    def is_taken() -> bool:
-        rest.jobs()
-        so_far = taken(kafka, source)
-        progress(sum(so_far.values()), wanted)
-        return all(so_far.get(partition, 0) >= end for partition, end in ends.items())
+    with progress_of_job(kafka, source) as job:
 
-    wait_for(is_taken, f"the job to take {wanted} records", deadline)
+        def is_taken() -> bool:
+            rest.jobs()
+            so_far = job.offsets()
+            progress(sum(so_far.values()), wanted)
+            return all(so_far.get(partition, 0) >= end for partition, end in ends.items())
+
+        wait_for(is_taken, f"the job to take {wanted} records", deadline)
     # Timers follow watermarks, which are sent between records: two checkpoints later they have fired.
     before = _completed(rest)
     wait_for(lambda: _completed(rest) >= before + 2, "two more checkpoints", deadline)

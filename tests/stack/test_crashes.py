@@ -11,7 +11,7 @@ from connectors.kafka.topics import ensure_topics
 from foresend.commands.job import job_order
 from foresend.local.broker import Broker
 from foresend.local.flink_cluster import FlinkCluster
-from foresend.local.stillness import taken, wait_taken
+from foresend.local.stillness import progress_of_job, wait_taken
 from foresend.verification import fold_log
 from schemas.codec import decode
 from schemas.decisions import Communication
@@ -23,8 +23,8 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 LOG = replay_topic("crashes")
-USERS = 300
-PART = 6_000
+USERS = 200
+PART = 4_000
 CHECKPOINT = {"execution.checkpointing.interval": "1 s"}
 
 
@@ -58,17 +58,18 @@ def _run_alone_then_stop(flink: FlinkCluster, kafka: KafkaSettings, folder: Path
     """The first third at parallelism 1; returns the savepoint."""
     job = flink.submit(job_order(kafka, LOG.name, folder, parallelism=1))
     write_log(kafka, LOG.name, behaviour(1, USERS, PART))
-    wait_until(lambda: sum(taken(kafka, LOG).values()) > PART // 2, 90, "half of the first part")
+    with progress_of_job(kafka, LOG) as progress:
+        wait_until(lambda: progress.total() > PART // 2, 90, "half of the first part")
     return flink.rest.stop_with_savepoint(job)
 
 
 def _kill_a_task_manager_midway(flink: FlinkCluster, kafka: KafkaSettings, job: str) -> None:
     """SIGKILL after at least two checkpoints, with 30 to 60 % of the whole log taken."""
     write_log(kafka, LOG.name, behaviour(2, USERS, PART // 2, START_MS + 11 * DAY_MS))
-    wait_until(
-        lambda: flink.rest.checkpoints(job).completed >= 2 and sum(taken(kafka, LOG).values()) > PART, 90, "checkpoints"
-    )
-    assert 0.3 <= sum(taken(kafka, LOG).values()) / (3 * PART) <= 0.6
+    with progress_of_job(kafka, LOG) as progress:
+        wait_until(lambda: progress.total() > PART, 90, "a third of the log to be taken")
+        wait_until(lambda: flink.rest.checkpoints(job).completed >= 2, 90, "two checkpoints")
+        assert 0.3 <= progress.total() / (3 * PART) <= 0.6
     flink.kill_task_manager(1)
     write_log(kafka, LOG.name, behaviour(3, USERS, PART // 2, START_MS + 22 * DAY_MS))
     flink.start_task_manager(1)
