@@ -9,7 +9,7 @@ from templates.placement import misplaced
 from templates.problems import Lines, Problem, Severity
 from templates.send_marks import MARKS
 from templates.slot_kinds import SLOT_KINDS, Part
-from templates.sources import TemplateSource
+from templates.sources import LocaleSource, TemplateSource
 from templates.values import MARK_WORD
 
 MARKETING_NEEDS: tuple[tuple[Reference, str], ...] = (
@@ -97,19 +97,35 @@ def _slot_fault(reference: Reference, template: Template) -> tuple[str, str] | N
     return None
 
 
-def _missing(source: TemplateSource, used: set[Reference], file: str) -> Iterator[Problem]:
-    headers = {
+def _headers(words: LocaleSource) -> set[Reference]:
+    """What subject and preheader print."""
+    return {
         reference
-        for words in source.locales.values()
         for text in (words.subject, words.preheader)
         if not isinstance(pieces := pieces_of(text), Fault)
         for reference in pieces.references
     }
-    shown = {reference[1] for reference in used | headers if reference[0] == "slots"}
+
+
+def _unshown(source: TemplateSource, used: set[Reference], file: str) -> Iterator[Problem]:
+    """Slots that a language does not show: the model would learn from what nobody saw."""
+    shown = {
+        locale: {reference[1] for reference in used | _headers(words) if reference[0] == "slots"}
+        for locale, words in source.locales.items()
+    }
     for slot in source.template.slots:
-        if slot.name not in shown:
-            mend = f"Print {{{{ slots.{slot.name}.PART }}}}, or remove the slot."
+        lacking = [locale for locale, slots in shown.items() if slot.name not in slots]
+        mend = f"Print {{{{ slots.{slot.name}.PART }}}}, or remove the slot."
+        if len(lacking) == len(source.locales):
             yield Problem(file, 1, 1, f"the slot {slot.name!r} is printed nowhere", mend)
+            continue
+        for locale in lacking:
+            where = f"{source.folder}/locales/{locale}.yaml"
+            yield Problem(where, 1, 1, f"the slot {slot.name!r} is printed nowhere in {locale}", mend)
+
+
+def _missing(source: TemplateSource, used: set[Reference], file: str) -> Iterator[Problem]:
+    yield from _unshown(source, used, file)
     needs = ALL_NEED
     if source.template.message_class is MessageClass.MARKETING:
         needs += MARKETING_NEEDS

@@ -80,9 +80,9 @@ def _filled(body: bytes, prefix: bytes, values: Mapping[bytes, bytes]) -> bytes:
     first, *rest = body.split(prefix)
     out = [first]
     for part in rest:
-        name, _, after = part.partition(b"-")
+        name, end, after = part.partition(b"-")
         value = values.get(name)
-        if value is None:
+        if value is None or not end:
             known = sorted(mark.decode() for mark in values)
             raise StateVersionError(
                 f"expected one of the send marks {known}, got {name[:40].decode(errors='replace')!r}"

@@ -37,9 +37,8 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and "fs-" not in text.lower():
         return text.strip() if "  " not in text else _SPACES.sub(" ", text).strip()
-    text = _CONTROLS.sub("", text)
-    text = _SPACES.sub(" ", text).strip()
-    return _MARK.sub("fs mark ", text)
+    text = _MARK.sub("fs mark ", _CONTROLS.sub("", text))
+    return _SPACES.sub(" ", text).strip()
 
 
 def shortened(text: str, length_max: int) -> str:

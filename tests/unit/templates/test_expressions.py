@@ -68,13 +68,13 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("source", ESCAPES)
-def test_what_goes_beyond_printing_and_choosing_is_refused(source):
+def test_what_goes_beyond_printing_and_choosing_is_refused(source: str) -> None:
     tree = parse(source)
     assert isinstance(tree, Fault) or list(faults_of(tree))
 
 
 @pytest.mark.parametrize("source", ESCAPES)
-def test_the_sandbox_gives_nothing_away_where_the_check_were_missing(source):
+def test_the_sandbox_gives_nothing_away_where_the_check_were_missing(source: str) -> None:
     """The second wall: each escape, run unchecked, fails, or prints the given values and nothing else."""
     values = {
         "fields": {"x": "value", "a": "value", "b": "value"}, "slots": {"a": {"b": "value"}},
@@ -93,34 +93,35 @@ def test_the_sandbox_gives_nothing_away_where_the_check_were_missing(source):
     "source",
     [
         "{{ slots.hero.src }} {{ fields.first_name|upper }} {{ marks.view_url }} {{ texts.a }} {{ workspace.b }}",
-        "{% if fields.a and not fields.b == 'x' or slots.a.b != fields.a %}{{ locale }}{% elif 'x' %}y{% else %}z{% endif %}",
+        "{% if fields.a and not fields.b == 'x' or slots.a.b != fields.a %}y{% else %}z{% endif %}",
+        "{% if fields.a %}y{% elif 'x' %}{{ locale }}{% endif %}",
         "{{ fields.a if fields.b else 'nobody' }} {{ subject }} {{ preheader }}",
         "{# a comment #} { } } %} plain",
     ],
 )
-def test_printing_and_choosing_are_allowed(source):
+def test_printing_and_choosing_are_allowed(source: str) -> None:
     tree = parse(source)
     assert not isinstance(tree, Fault)
     assert list(faults_of(tree)) == []
 
 
-def test_a_syntax_error_has_its_line():
+def test_a_syntax_error_has_its_line() -> None:
     found = parse("a\nb\n{{ fields.\n}}")
     assert isinstance(found, Fault)
     assert found.line in {3, 4}
 
 
-def test_depth_that_no_parser_survives_is_a_fault():
+def test_depth_that_no_parser_survives_is_a_fault() -> None:
     assert isinstance(parse("{{ " + "(" * 100_000 + "1" + ")" * 100_000 + " }}"), Fault)
 
 
-def test_references_are_found_with_their_lines():
+def test_references_are_found_with_their_lines() -> None:
     tree = parse("{{ slots.a.b }}\n{% if fields.c %}\n{{ marks.d|upper }}{% endif %}")
     assert not isinstance(tree, Fault)
     assert list(references(tree)) == [(("slots", "a", "b"), 1), (("fields", "c"), 2), (("marks", "d"), 3)]
 
 
-def test_spans_stand_where_the_marks_do():
+def test_spans_stand_where_the_marks_do() -> None:
     source = 'x {{ fields.a }} {%- if fields.b -%}{# c #}{{ "}}" }} {{fields.a|upper}}{% endif %}'
     spans = spans_of(source)
     assert [source[span.start : span.end] for span in spans] == [
@@ -129,7 +130,7 @@ def test_spans_stand_where_the_marks_do():
     assert [span.reference for span in spans] == [("fields", "a"), None, None, None, None, None]
 
 
-def test_a_text_is_cut_at_its_references():
+def test_a_text_is_cut_at_its_references() -> None:
     assert pieces_of("plain").parts == ("plain",)  # type: ignore[union-attr]
     assert pieces_of("Hi {{ fields.a }}, {{slots.b.c}}").parts == (  # type: ignore[union-attr]
         "Hi ", ("fields", "a"), ", ", ("slots", "b", "c"),
@@ -138,7 +139,14 @@ def test_a_text_is_cut_at_its_references():
 
 @pytest.mark.parametrize(
     "text",
-    ["{{ fields.a", "{{ fields.a|upper }}", "{% if fields.a %}x{% endif %}", "a { b", "{{ 'x' }}", "{% raw %}{{{% endraw %}"],
+    [
+        "{{ fields.a",
+        "{{ fields.a|upper }}",
+        "{% if fields.a %}x{% endif %}",
+        "a { b",
+        "{{ 'x' }}",
+        "{% raw %}{{{% endraw %}",
+    ],
 )
-def test_a_text_that_does_more_than_print_is_refused(text):
+def test_a_text_that_does_more_than_print_is_refused(text: str) -> None:
     assert isinstance(pieces_of(text), Fault)

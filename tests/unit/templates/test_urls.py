@@ -14,7 +14,7 @@ from templates.urls import URL_LENGTH_MAX, host_allowed, url_fault, with_paramet
         "https://a.example/" + "b" * (URL_LENGTH_MAX - 18),
     ],
 )
-def test_https_and_mailto_are_allowed(url):
+def test_https_and_mailto_are_allowed(url: str) -> None:
     assert url_fault(url) is None
 
 
@@ -51,22 +51,22 @@ def test_https_and_mailto_are_allowed(url):
         "https://a.example/" + "b" * URL_LENGTH_MAX,
     ],
 )
-def test_everything_else_is_refused_with_a_reason(url):
+def test_everything_else_is_refused_with_a_reason(url: str) -> None:
     assert url_fault(url)
 
 
-def test_a_picture_is_not_mailed():
+def test_a_picture_is_not_mailed() -> None:
     assert url_fault("mailto:a@b.example", mail=False)
 
 
-def test_a_host_is_allowed_with_those_below_it_only():
+def test_a_host_is_allowed_with_those_below_it_only() -> None:
     assert host_allowed("https://shop.example/", ["shop.example"])
     assert host_allowed("https://a.b.shop.example:443/", ["shop.example"])
     assert not host_allowed("https://myshop.example/", ["shop.example"])
     assert not host_allowed("https://shop.example.org/", ["shop.example"])
 
 
-def test_parameters_are_added_where_they_are_missing():
+def test_parameters_are_added_where_they_are_missing() -> None:
     parameters = [("utm_source", "a"), ("utm_medium", "email")]
     assert with_parameters("https://a.example", parameters) == "https://a.example?utm_source=a&utm_medium=email"
     assert with_parameters("https://a.example/?utm_medium=own#b", parameters).endswith("?utm_medium=own&utm_source=a#b")
