@@ -28,7 +28,7 @@ LOG_SETTINGS = RESOURCES / "flink/log4j2.properties"
 RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 ANSWER_S = 60
 
-# What every local Flink runs with; where a figure stands, docs/benchmarks.md or the ADR on the engine tells why.
+# What every local Flink runs with; docs/adr/0001-thread-mode-and-one-slot.md tells why of the engine.
 SETTINGS: Mapping[str, str] = {
     # One slot for each task manager: all Python in one JVM shares one interpreter lock.
     "taskmanager.numberOfTaskSlots": "1",

@@ -45,6 +45,14 @@ def test_named_paths_exist(document: Path) -> None:
     assert [path for path in documents.paths(document) if not (ROOT / path).exists()] == []
 
 
+def test_documents_that_the_code_names_exist() -> None:
+    sources = [file for package in documents.PACKAGES for file in (ROOT / package).rglob("*.py")]
+    named = {name for file in sources for name in re.findall(r"docs/[\w/.-]+\.md", file.read_text(encoding="utf-8"))}
+
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @every_document
 def test_named_modules_and_their_contents_exist(document: Path) -> None:
     assert [name for name in documents.dotted(document) if not _exists(name)] == []
