@@ -17,8 +17,10 @@ EVENT_BYTES_MAX = 1_000_000
 DEPTH_MAX = 100
 """Deeper nesting is refused: no client needs it, and it bounds every recursion over an event."""
 
-Millis = Annotated[int, msgspec.Meta(ge=0, lt=1 << 46)]
-"""Milliseconds since 1970, UTC; up to the year 4199, so that it fits every packed form."""
+MILLIS_END = 1 << 46
+"""In the year 4199: times below it fit every packed form."""
+Millis = Annotated[int, msgspec.Meta(ge=0, lt=MILLIS_END)]
+"""Milliseconds since 1970, UTC."""
 
 AGE_MAX_MS = 90 * 86_400_000
 """An event that happened longer than this before it was received is refused: the log itself is kept as long."""

@@ -11,7 +11,7 @@ from flink_jobs.records import CellAccess, InputRecord, Outcome, OutputRecord
 from flink_jobs.worlds import WorldReader, Worlds
 from schemas.codec import encode
 from schemas.errors import Reason, SchemaError
-from schemas.events import EventKind, decode_event
+from schemas.events import MILLIS_END, EventKind, decode_event
 from schemas.keys import HEARTBEAT_USER, SYSTEM_WORKSPACE, event_key, join_key, user_key
 
 MALFORMED = "malformed"
@@ -61,6 +61,8 @@ class PersonalizeStep:
         """
         if record.key.startswith(_HEARTBEATS) or not record.value:
             return Outcome()
+        if not 0 <= record.position.log_ms < MILLIS_END:
+            raise SchemaError(Reason.TIME_OUT_OF_RANGE, "expected a log time in milliseconds since 1970, got another")
         event = decode_event(record.value)
         if record.key != event_key(event.workspace, event.user, event.record_id):
             raise SchemaError(Reason.KEY_MISMATCH, "expected the key workspace|user|record of the event in the value")
