@@ -7,6 +7,7 @@ import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
@@ -30,6 +31,7 @@ from schemas.ids import WorkspaceId
 
 SWEEP_EVERY_S = 60.0
 GRACE_S = 5
+CONNECT_MS = 2_000
 BACKLOG = 1024
 
 _log = logging.getLogger(__name__)
@@ -45,15 +47,16 @@ def serve(settings: ServeSettings) -> None:
     """
     listener = _listen(settings.host, settings.port)
     with closing(listener), closing(CacheStore(settings.folder)) as store:
-        port = listener.getsockname()[1]
-        url = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}"
+        url = _url_of(settings.host, listener.getsockname()[1])
         registry = CollectorRegistry()
         meters = CacheMeters(registry)
+        # Both threads try again for ever, and a stop waits for the attempt that they are at.
+        kafka = replace(settings.kafka, connect_ms=CONNECT_MS)
         releases = Releases(store)
         partitions = settings.partition_numbers
         applier = Applier(store, releases, meters)
-        follower = Follower(store, releases, applier, meters, settings.kafka, partitions=partitions, clock_ms=now_ms)
-        outbox = Outbox(store, settings.kafka, meters)
+        follower = Follower(store, releases, applier, meters, kafka, partitions=partitions, clock_ms=now_ms)
+        outbox = Outbox(store, kafka, meters)
         signer = Signer(settings.secrets or {"local": _own_secret(settings.folder / "signing.key")})
         marks = MarkFiller(settings.public_url.rstrip("/") or url, signer)
         reads = Reads(store, releases, follower, marks, partitions=partitions, clock_ms=now_ms)
@@ -129,6 +132,10 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"serve.port: cannot listen on {host} port {port}: {error.strerror}; choose another by --port"
         ) from error
+
+
+def _url_of(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _own_secret(file: Path) -> bytes:

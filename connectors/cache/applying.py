@@ -59,9 +59,8 @@ class Applier:
         positions  the next offset to read, for each partition where it moved
         live       the node keeps up with the log, so what is read tells how fresh the cache is
 
-        Entries and offsets in one batch is what makes a crash neither lose nor repeat. Mutants: offsets
-        in a batch of their own, before it, lose records in `test_serve_kill`; after it, an offset that is
-        behind is harmless for entries (the version guard), but repeats dead letters.
+        One batch is what makes a crash neither lose nor repeat. Mutant: offsets in a batch of their own;
+        then `test_one_poll_is_one_write` fails.
         """
         batch = _Pending(self._store)
         for record in records:
@@ -97,6 +96,7 @@ class Applier:
         found = read_communication(key, value)
         stored = batch.version(key)
         # The version guard: a repeated or late record is harmless. An equal version overwrites.
+        # Mutant: never overtaken; then `test_a_lower_version_is_ignored_and_its_offset_still_moves` fails.
         if stored is not None and stored > found.version:
             return "overtaken"
         batch.put_entry(key, value, found.version)

@@ -24,6 +24,7 @@ BATCH_RECORDS = 500
 POLL_MS = 200
 FETCH_WAIT_MS = 100
 """Kafka answers one request of a connection after the other: other questions wait behind a fetch this long."""
+ANSWER_MS = 5_000
 BACKOFF_S = 1.0
 ABSENT_MS_MAX = DAY_MS * 20 // 24
 """Kafka keeps a tombstone for a day (`delete.retention.ms`): a node away for longer may have missed one,
@@ -100,9 +101,10 @@ class Follower:
 
     def _start(self, consumer: KafkaConsumer, ids: Mapping[str, bytes]) -> None:
         consumer.assign([*self._parts, _MODELS])
-        beginnings = consumer.beginning_offsets(self._parts)
-        self._targets = consumer.end_offsets(self._parts)
-        consumer.seek(_MODELS, consumer.end_offsets([_MODELS])[_MODELS])
+        beginnings = consumer.beginning_offsets(self._parts, timeout_ms=ANSWER_MS)
+        ends = consumer.end_offsets([*self._parts, _MODELS], timeout_ms=ANSWER_MS)
+        consumer.seek(_MODELS, ends.pop(_MODELS))
+        self._targets = ends
         stored = self._store.offsets()
         self._saved = {part: stored[part] for part in self._parts if part in stored}
         reason = self._reason_to_rebuild(ids, beginnings)

@@ -6,12 +6,13 @@ import time
 from contextlib import suppress
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.producer.future import FutureRecordMetadata
 
 from connectors.cache.meters import CacheMeters
 from connectors.cache.rows import OutboxRow
 from connectors.cache.store import CacheStore
-from connectors.kafka.clients import make_producer
+from connectors.kafka.clients import close_behind, make_producer
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable
 
@@ -21,8 +22,9 @@ BACKOFF_S = (0.1, 5.0)
 """First and longest pause after a batch that Kafka did not acknowledge."""
 REQUEST_MS = 5_000
 DELIVERY_MS = 15_000
-CLOSE_S = 2.0
-STOP_S = 5.0
+LOOK_S = 0.2
+"""How often a wait for an acknowledgement looks whether to stop."""
+STOP_S = 3.0
 """How long a stop may wait for the outbox to empty; what is left goes out after the next start."""
 
 _log = logging.getLogger(__name__)
@@ -32,8 +34,7 @@ class Outbox:
     """Produces the outbox's rows in a thread of its own, until told to stop.
 
     A row is produced again after a crash between acknowledgement and removal: the same key and bytes,
-    which the job knows for a repeat. Mutant: remove rows before the acknowledgement; then a kill of the
-    broker or of this process loses exposures, and `test_serve_kill` counts them.
+    which the job knows for a repeat.
     """
 
     def __init__(self, store: CacheStore, kafka: KafkaSettings, meters: CacheMeters) -> None:
@@ -42,31 +43,35 @@ class Outbox:
         self._meters = meters
         self._producer: KafkaProducer | None = None
         self._pause_s = BACKOFF_S[0]
+        self._deadline = float("inf")
 
     def run(self, stopping: threading.Event) -> None:
         """Drain until told to stop, and then what can be drained in a bounded time."""
-        deadline = float("inf")
         try:
-            while time.monotonic() < deadline:
-                if stopping.is_set():
-                    deadline = min(deadline, time.monotonic() + STOP_S)
+            while not self._is_over(stopping):
                 self._store.outbox_grew.clear()
                 rows = self._store.outbox_head(BATCH_ROWS)
                 if not rows:
                     if stopping.is_set():
                         return
                     self._store.outbox_grew.wait(IDLE_S)
-                elif not self._try(rows):
+                elif not self._try(rows, stopping):
                     if stopping.wait(self._pause_s):
                         return
                     self._pause_s = min(self._pause_s * 2, BACKOFF_S[1])
         finally:
             self._close()
 
-    def _try(self, rows: list[tuple[int, OutboxRow]]) -> bool:
+    def _is_over(self, stopping: threading.Event) -> bool:
+        """Whether it was told to stop, and the time for a last drain is over."""
+        if stopping.is_set():
+            self._deadline = min(self._deadline, time.monotonic() + STOP_S)
+        return time.monotonic() > self._deadline
+
+    def _try(self, rows: list[tuple[int, OutboxRow]], stopping: threading.Event) -> bool:
         """Produce rows; False when Kafka did not acknowledge all of them."""
         try:
-            self._produce(rows)
+            self._produce(rows, stopping)
         except (BrokerUnavailable, KafkaError) as error:
             self._meters.produce_failures.inc()
             _log.warning("the outbox waits: %s: %s", type(error).__name__, error)
@@ -76,7 +81,7 @@ class Outbox:
         self._pause_s = BACKOFF_S[0]
         return True
 
-    def _produce(self, rows: list[tuple[int, OutboxRow]]) -> None:
+    def _produce(self, rows: list[tuple[int, OutboxRow]], stopping: threading.Event) -> None:
         if self._producer is None:
             self._producer = make_producer(
                 self._kafka, request_timeout_ms=REQUEST_MS, delivery_timeout_ms=DELIVERY_MS, max_block_ms=REQUEST_MS
@@ -88,7 +93,7 @@ class Outbox:
                 for number, row in rows
             ]
             for number, future in sent:
-                future.get(timeout=DELIVERY_MS / 1000)
+                self._wait(future, stopping)
                 acknowledged.append(number)
         finally:
             # Mutant: remove all of `rows` here; then `test_rows_stay_until_they_are_acknowledged` fails.
@@ -96,8 +101,16 @@ class Outbox:
                 self._store.outbox_done(acknowledged)
                 self._meters.produced.inc(len(acknowledged))
 
+    def _wait(self, future: FutureRecordMetadata, stopping: threading.Event) -> None:
+        """Return once a record is acknowledged; the producer itself gives up after `DELIVERY_MS`."""
+        while not future.is_done and not self._is_over(stopping):
+            with suppress(KafkaTimeoutError):
+                future.get(timeout=LOOK_S)
+        if not future.is_done:
+            raise BrokerUnavailable("expected an acknowledgement before the stop, got none")
+        future.get(timeout=0)
+
     def _close(self) -> None:
         if self._producer is not None:
-            with suppress(KafkaError):
-                self._producer.close(timeout=CLOSE_S)
+            close_behind(self._producer, DELIVERY_MS)
             self._producer = None

@@ -12,7 +12,6 @@ from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable
 from schemas.topics import RECORD_BYTES_MAX
 
-BOOTSTRAP_MS = 10_000
 RECONNECT_MS_MAX = 1_000
 """Longest pause between attempts to reach a broker that is away: it bounds how long a recovery goes unseen."""
 REQUEST_OVERHEAD_BYTES = 64 * 1024
@@ -30,7 +29,7 @@ def _common(settings: KafkaSettings) -> dict[str, Any]:
     return {
         "bootstrap_servers": settings.bootstrap.split(","),
         "security_protocol": settings.security_protocol,
-        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "bootstrap_timeout_ms": settings.connect_ms,
         "reconnect_backoff_max_ms": RECONNECT_MS_MAX,
         **{name: value for name, value in optional.items() if value},
     }

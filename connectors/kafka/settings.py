@@ -12,6 +12,7 @@ class KafkaSettings:
 
     bootstrap    `host:port`, several joined by commas
     replication  copies of each topic that we create; -1: as the broker is configured
+    connect_ms   how long one attempt to reach a broker may take
     """
 
     bootstrap: str
@@ -23,6 +24,7 @@ class KafkaSettings:
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
     replication: int = -1
+    connect_ms: int = 10_000
 
     def problems(self) -> list[str]:
         """What is wrong with these values; nothing when they can be used."""
@@ -38,6 +40,8 @@ class KafkaSettings:
             )
         if self.replication != -1 and self.replication < 1:
             found.append(f"kafka.replication: expected -1 or at least 1, got {self.replication}")
+        if self.connect_ms < 1:
+            found.append(f"kafka.connect_ms: expected at least 1, got {self.connect_ms}")
         return found + self._sasl_problems()
 
     def _sasl_problems(self) -> list[str]:

@@ -166,11 +166,11 @@ def kill_at_random(serve: ServeProcess, client: Client, chance: random.Random, w
     """Start it, and kill it while it starts and catches up, or while it draws."""
     child = serve.start()
     if while_reading:
-        assert child.wait(chance.uniform(0.3, 1.5)) is None, child.log_tail()
+        assert child.wait(chance.uniform(0.3, 1.5)) is None, child.log
     else:
         answered = len(client.answers)
         wait_until(lambda: len(client.answers) > answered, PATIENCE_S, "a draw between two kills")
-        assert child.wait(chance.uniform(0.0, 0.3)) is None, child.log_tail()
+        assert child.wait(chance.uniform(0.0, 0.3)) is None, child.log
     serve.kill()
 
 

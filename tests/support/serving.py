@@ -20,12 +20,19 @@ class ServeProcess:
     def __init__(self, folder: Path, port: int, bootstrap: str) -> None:
         self.cache = folder / "cache"
         self.log = folder / "serve.log"
-        self._port = port
+        self.port = port
         self._bootstrap = bootstrap
         self._child: processes.Child | None = None
 
+    @property
+    def child(self) -> processes.Child:
+        """The process that was started last."""
+        assert self._child is not None
+        return self._child
+
     def start(self) -> processes.Child:
-        command = ["serve", "--port", str(self._port), "--folder", str(self.cache), "--bootstrap", self._bootstrap]
+        command = ["serve", "--port", str(self.port), "--folder", str(self.cache), "--bootstrap", self._bootstrap]
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         self._child = processes.start(
             processes.Program(
                 [sys.executable, "-m", "foresend.cli", *command],
@@ -42,9 +49,8 @@ class ServeProcess:
 
     def stop(self) -> int | None:
         """Ask it to end; its exit code."""
-        assert self._child is not None
-        self._child.end()
-        return self._child.wait(0)
+        self.child.end()
+        return self.child.wait(0)
 
     def wait_ready(self) -> None:
         wait_until(self.is_ready, READY_S, f"serve to be ready; its log is {self.log}")
@@ -53,7 +59,7 @@ class ServeProcess:
         return self.request("GET", "/readyz")[0] == 200
 
     def metric(self, name: str) -> float:
-        """An unlabelled sample of /metrics."""
+        """A sample of /metrics, its labels written as they are there; -1 where there is none."""
         for line in self.request("GET", "/metrics")[1].decode().splitlines():
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
@@ -65,7 +71,7 @@ class ServeProcess:
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """Status and body; 0 when nobody answered, or not to the end."""
-        connection = HTTPConnection(LOOPBACK, self._port, timeout=5)
+        connection = HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()

@@ -41,7 +41,7 @@ class FakeKafka:
         self.taken.append(value)
         return self._Future(value in self.refused_once, self, value)
 
-    def close(self, **_: float) -> None:
+    def close(self, *_: float) -> None:
         pass
 
     class _Future:
@@ -53,12 +53,15 @@ class FakeKafka:
                 self._kafka.refused_once.discard(self._value)
                 raise KafkaTimeoutError("not acknowledged")
 
+        is_done = True
+
 
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
     fake = FakeKafka()
     monkeypatch.setattr(outbox_module, "make_producer", fake.connect)
     monkeypatch.setattr(outbox_module, "BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(outbox_module, "IDLE_S", 0.05)
     return fake
 
 
@@ -95,8 +98,20 @@ def test_rows_stay_until_they_are_acknowledged(store: CacheStore, kafka: FakeKaf
     assert [row.value for _, row in store.outbox_head(9)] == [b"2", b"3"]
     drain(store)
     assert kafka.taken == [b"1", b"2", b"3", b"2", b"3"]
-    assert kafka.connections == 2
     assert store.outbox_rows == 0
+
+
+def test_after_a_failure_it_goes_on_with_a_new_producer(store: CacheStore, kafka: FakeKafka) -> None:
+    stopping = threading.Event()
+    thread = threading.Thread(target=Outbox(store, KAFKA, CacheMeters(CollectorRegistry())).run, args=(stopping,))
+    kafka.refused_once = {b"1"}
+    add(store, b"1")
+    thread.start()
+    wait_until(lambda: store.outbox_rows == 0, 5, "the outbox to empty")
+    stopping.set()
+    thread.join(5)
+    assert kafka.taken == [b"1", b"1"]
+    assert kafka.connections == 2
 
 
 def test_while_kafka_is_away_rows_stay_and_a_stop_does_not_wait_for_it(store: CacheStore, kafka: FakeKafka) -> None:

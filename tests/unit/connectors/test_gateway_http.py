@@ -73,6 +73,13 @@ def test_no_key_reads_or_repeats_what_is_another_workspaces(two_tenants: Gateway
     assert len(two_tenants.told()) == 1
 
 
+def test_the_same_send_id_in_two_workspaces_is_two_sends(two_tenants: GatewayInProcess) -> None:
+    two_tenants.entry(communication(workspace=WorkspaceId("bank")))
+    for key in (SHOP_KEY, BANK_KEY):
+        assert two_tenants.post(ANNA_NEWS, "s1", Authorization=f"Bearer {key}").json["source"] == "entry"
+    assert len({told.id for told in two_tenants.told()}) == 2
+
+
 def test_without_keys_the_one_workspace_is_read_or_the_named_one() -> None:
     shop, bank = WorkspaceId("shop"), WorkspaceId("bank")
     assert OpenDoor(None, lambda: (shop,)).workspace_of(b"") == shop
