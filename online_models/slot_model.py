@@ -126,7 +126,7 @@ class SlotModel:
         weights = self._weights
         model = _Offsets(weights, self._settings)
         model.intercept = prior_logit
-        model.learn_one({name: x[name] for name in sorted(x)}, clicked)
+        model.learn_one(dict(x), clicked)
         self._examples += 1
         if not all(-WEIGHT_MAX <= weight <= WEIGHT_MAX for weight in weights.values()):
             self._weights, self._examples, self._resets = {}, 0, self._resets + 1

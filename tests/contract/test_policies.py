@@ -3,11 +3,12 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.policy import POLICIES, Policy, floor_of, policy_of
 from schemas.library import PolicySettings
+from tests.support.examples import quick
 
 POLICIES_UNDER_TEST = [
     PolicySettings(kind="softmax"),
@@ -30,7 +31,7 @@ def test_every_kind_of_policy_is_under_test() -> None:
 
 @every_policy
 @given(scores=st.lists(any_score, min_size=1, max_size=60), data=st.data())
-@settings(deadline=None, max_examples=50)
+@quick
 def test_whatever_the_scores_it_is_a_distribution_above_the_floor(
     row: PolicySettings, scores: list[float], data: st.DataObject
 ) -> None:
@@ -46,7 +47,7 @@ def test_whatever_the_scores_it_is_a_distribution_above_the_floor(
 
 @every_policy
 @given(scores=st.lists(st.floats(-30, 30), min_size=2, max_size=20))
-@settings(deadline=None, max_examples=50)
+@quick
 def test_a_better_score_never_has_less(row: PolicySettings, scores: list[float]) -> None:
     # Equal uncertainties: with unequal ones an optimistic policy may rightly prefer the lower score.
     probabilities = policy_of(row).probabilities(scores, [1.0] * len(scores))

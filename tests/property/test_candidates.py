@@ -5,7 +5,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.candidates import marginals, select, uncovered
@@ -15,14 +15,14 @@ from online_models.rules import Rules, allowed_by_rules
 from schemas.ids import VariantId
 from schemas.library import ContentRules, Pair
 from tests.support.combinations import Named, allowed, fewest_covering, likelihood, named
+from tests.support.examples import quick
 
-quick = settings(deadline=None, max_examples=60)
 _Template = tuple[Named, ContentRules, list[tuple[float, ...]], float]
 seeds = st.integers(0, 2**64 - 1)
 
 
 @st.composite
-def templates(draw: st.DrawFn, slots_max: int = 4, variants_max: int = 4, pairs_max: int = 8) -> _Template:
+def templates(draw: st.DrawFn, slots_max: int = 4, variants_max: int = 4, pairs_max: int = 14) -> _Template:
     """Slots, rules over them (also ones that name what is not there), and a distribution for each slot."""
     slots = named(*draw(st.lists(st.integers(1, variants_max), min_size=1, max_size=slots_max)))
     places = [(name, variant) for name, variants in slots for variant in variants]

@@ -3,11 +3,12 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.draws import draw, renormalise
 from schemas.ids import SendId
+from tests.support.examples import quick
 
 CHI_SQUARED_999 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 7: 24.32}
 """Critical values at 0.999 by degrees of freedom. The send ids are fixed, so a pass stays a pass."""
@@ -37,6 +38,7 @@ def test_draws_match_the_stated_probabilities(probabilities: tuple[float, ...]) 
 
 
 @given(weights=distributions, send=st.text(max_size=40))
+@quick
 def test_a_retry_draws_the_same_and_only_what_has_a_chance(weights: list[float], send: str) -> None:
     probabilities = normalised(weights)
     first = draw(probabilities, SendId(send))
@@ -45,7 +47,7 @@ def test_a_retry_draws_the_same_and_only_what_has_a_chance(weights: list[float],
 
 
 @given(weights=distributions, data=st.data())
-@settings(deadline=None)
+@quick
 def test_what_is_left_is_a_distribution_with_the_same_ratios(weights: list[float], data: st.DataObject) -> None:
     probabilities = normalised(weights)
     valid = data.draw(st.lists(st.booleans(), min_size=len(weights), max_size=len(weights)))

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.policy import Softmax
+from tests.support.examples import quick
 
 scores = st.lists(st.floats(-50, 50), min_size=1, max_size=20)
 
 
 @given(scores=scores, move=st.floats(-50, 50), temperature=st.floats(0.05, 5))
+@quick
 def test_only_differences_of_scores_count(scores: list[float], move: float, temperature: float) -> None:
     policy = Softmax(temperature=temperature, floor=0.01)
     moved = policy.probabilities([s + move for s in scores], [0.0] * len(scores))
@@ -20,6 +22,7 @@ def test_only_differences_of_scores_count(scores: list[float], move: float, temp
 
 
 @given(scores=scores, temperature=st.floats(0.05, 5))
+@quick
 def test_without_a_floor_log_odds_are_score_differences_over_the_temperature(
     scores: list[float], temperature: float
 ) -> None:
@@ -32,6 +35,7 @@ def test_without_a_floor_log_odds_are_score_differences_over_the_temperature(
 
 
 @given(scores=scores)
+@quick
 def test_a_lower_temperature_never_takes_from_the_best(scores: list[float]) -> None:
     best = max(range(len(scores)), key=scores.__getitem__)
     shares = [

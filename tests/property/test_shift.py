@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from online_models.shift import divergence, shifted
 from schemas.library import ShiftSettings
+from tests.support.examples import quick
 
 _Pair = tuple[tuple[float, ...], tuple[float, ...]]
 weights = st.lists(st.one_of(st.just(0.0), st.floats(1e-12, 1)), min_size=2, max_size=20).filter(sum)
@@ -32,6 +33,7 @@ def entropy(p: Sequence[float]) -> float:
 
 
 @given(pair=pairs())
+@quick
 def test_divergence_is_the_entropy_of_the_mean_above_the_mean_of_entropies(pair: _Pair) -> None:
     p, q = pair
     mean = [(a + b) / 2 for a, b in zip(p, q, strict=True)]
@@ -39,6 +41,7 @@ def test_divergence_is_the_entropy_of_the_mean_above_the_mean_of_entropies(pair:
 
 
 @given(pair=pairs())
+@quick
 def test_divergence_is_symmetric_and_between_zero_and_one(pair: _Pair) -> None:
     p, q = pair
     assert 0 <= divergence(p, q) <= 1
@@ -47,6 +50,7 @@ def test_divergence_is_symmetric_and_between_zero_and_one(pair: _Pair) -> None:
 
 
 @given(pair=pairs(), threshold=st.floats(0.0001, 0.5), lead=st.floats(0, 0.5))
+@quick
 def test_the_shortcuts_never_change_the_answer(pair: _Pair, threshold: float, lead: float) -> None:
     emitted, now = pair
     settings = ShiftSettings(divergence=threshold, lead=lead)
@@ -57,5 +61,6 @@ def test_the_shortcuts_never_change_the_answer(pair: _Pair, threshold: float, le
 
 
 @given(pair=pairs())
+@quick
 def test_what_was_just_emitted_has_not_shifted(pair: _Pair) -> None:
     assert not shifted(pair[1], pair[1], ShiftSettings(divergence=0.0, lead=0.0))

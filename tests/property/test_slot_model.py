@@ -1,12 +1,13 @@
 """A model that is stored and read back goes on exactly as the one that was not."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.slot_model import EMPTY, FEATURES_MAX, WEIGHT_MAX, SlotModel, UserModels
 from schemas.codec import decode, encode
 from schemas.ids import SlotName, TemplateName
 from schemas.library import LearningSettings
+from tests.support.examples import quick
 
 NEWS, IMAGE = TemplateName("newsletter"), SlotName("image")
 
@@ -18,7 +19,7 @@ learning = st.builds(LearningSettings, rate=st.floats(0.001, 1), shrinkage=st.fl
 
 
 @given(examples=examples, rules=learning)
-@settings(deadline=None, max_examples=60)
+@quick
 def test_round_trips_at_any_points_change_nothing(examples: list[_Example], rules: LearningSettings) -> None:
     living, stored = SlotModel.of(EMPTY, rules), UserModels()
     stored.put(NEWS, IMAGE, SlotModel.of(EMPTY, rules))
@@ -38,7 +39,7 @@ def test_round_trips_at_any_points_change_nothing(examples: list[_Example], rule
 
 
 @given(examples=examples, rules=learning)
-@settings(deadline=None, max_examples=60)
+@quick
 def test_a_model_stays_within_its_bounds_whatever_comes(examples: list[_Example], rules: LearningSettings) -> None:
     model = SlotModel.of(EMPTY, rules)
     for x, clicked, prior_logit, _ in examples:

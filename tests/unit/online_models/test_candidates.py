@@ -115,6 +115,39 @@ def test_the_likeliest_gives_way_where_there_is_no_other_way_to_cover_everything
     assert uncovered(four, rules) == ()
 
 
+def test_an_exact_packing_is_searched_where_the_first_fit_takes_too_many_covers() -> None:
+    # Given no room to spare: s2.v1 may not be packed with s1.v1, nor s2.v2 with s0.v1.
+    rules = rules_of(named(3, 3, 3), forbidden=[pair("s2.v1", "s1.v1"), pair("s2.v2", "s0.v1")])
+    for seed in range(20):
+        chosen = select([(0.4, 0.3, 0.3), (0.5, 0.3, 0.2), (0.4, 0.3, 0.3)], rules, 3, FLOOR, seed)
+        assert len(chosen) == 3
+        assert uncovered(chosen, rules) == ()
+        assert (0, 0, 0) in choices(chosen), "and the likeliest is kept"
+
+
+def test_only_as_many_of_the_likeliest_give_way_as_the_covers_need() -> None:
+    # Given that s0.v1 and s1.v3 need a cover each, three likeliest leave room for only one:
+    rules = rules_of(named(2, 4), forbidden=[pair("s0.v1", "s1.v0"), pair("s1.v3", "s0.v1")])
+    for seed in range(20):
+        chosen = select([(0.76, 0.24), (0.46, 0.22, 0.17, 0.15)], rules, 4, FLOOR, seed)
+        assert {(0, 0), (0, 1), (0, 3)} <= set(choices(chosen))
+
+
+def test_room_that_covers_leave_is_given_back_to_the_likeliest() -> None:
+    forbidden = [pair("s1.v0", "s0.v2"), pair("s2.v1", "s1.v0"), pair("s2.v2", "s0.v3")]
+    distributions = [(0.37, 0.3, 0.19, 0.14), (0.54, 0.39, 0.07), (0.63, 0.34, 0.03)]
+    for seed in range(20):
+        assert len(select(distributions, rules_of(named(4, 3, 3), forbidden), 5, FLOOR, seed)) == 5
+
+
+def test_floors_that_would_exceed_the_whole_are_equal_shares() -> None:
+    # Given twelve slots whose second variants exclude each other: each needs a cover of its own.
+    forbidden = [pair(f"s{a}.v1", f"s{b}.v1") for a in range(12) for b in range(a)]
+    chosen = select([(0.5, 0.5)] * 12, rules_of(named(*[2] * 12), forbidden), 20, floor=0.1, seed=1)
+    assert len(chosen) > 10
+    assert [one.probability for one in chosen] == pytest.approx([1 / len(chosen)] * len(chosen))
+
+
 def test_where_no_cover_is_small_enough_the_least_probable_stay_out_and_are_reported() -> None:
     rules = rules_of(named(3, 3), forbidden=STAR)
     chosen = select([(0.8, 0.15, 0.05), (0.8, 0.12, 0.08)], rules, 3, FLOOR, seed=1)
@@ -138,6 +171,15 @@ def test_a_requirement_is_kept_by_what_fills_a_cover() -> None:
         assert uncovered(chosen, rules) == ()
 
 
+def test_variants_that_leave_a_third_slot_nothing_are_not_packed_together() -> None:
+    # Given that s0.v1 and s1.v1 may stand together, but then nothing is left for s2:
+    rules = rules_of(named(2, 2, 2), forbidden=[pair("s0.v1", "s2.v0"), pair("s1.v1", "s2.v1")])
+    for seed in range(20):
+        chosen = select([(0.9, 0.1), (0.9, 0.1), (0.9, 0.1)], rules, 3, FLOOR, seed)
+        assert all(rules.allow(choice) for choice in choices(chosen))
+        assert uncovered(chosen, rules) == ()
+
+
 def test_the_other_slots_of_a_cover_are_filled_by_their_distributions() -> None:
     rules = rules_of(named(3, 2))
     shown = Counter(
@@ -153,6 +195,14 @@ def test_a_fill_that_leads_into_a_dead_end_is_drawn_again() -> None:
     assert {
         Filler([(0.9, 0.1), (0.99, 0.01), (1.0,)], rules, Random(n)).fill(Cover.empty(rules)) for n in range(20)
     } == {(1, 1, 0)}
+
+
+def test_a_draw_that_leaves_a_later_slot_nothing_is_made_again() -> None:
+    # Given that the likeliest of s0 and s1 may stand together, but shut s2 between them:
+    forbidden = [pair("s0.v0", "s2.v0"), pair("s1.v0", "s2.v1"), pair("s0.v1", "s1.v1")]
+    rules = rules_of(named(2, 2, 2), forbidden=forbidden)
+    fillers = (Filler([(0.9, 0.1), (0.9, 0.1), (0.5, 0.5)], rules, Random(seed)) for seed in range(20))
+    assert {filler.fill(Cover.empty(rules)) for filler in fillers} == {(0, 1, 1), (1, 0, 0)}
 
 
 def test_marginals_add_up_what_each_candidate_shows() -> None:

@@ -42,7 +42,7 @@ def test_infinite_scores_count_as_the_largest_of_their_sign() -> None:
 
 
 def test_nan_counts_as_the_lowest_finite_score() -> None:
-    assert softmax(NAN, 1.0, 0.0) == softmax(0.0, 1.0, 0.0)
+    assert softmax(NAN, 4.0, 3.0) == softmax(3.0, 4.0, 3.0)
     assert softmax(NAN, INF, -INF, 2.0) == softmax(2.0, INF, -INF, 2.0)
     assert softmax(NAN, NAN) == (0.5, 0.5)
 

@@ -48,6 +48,7 @@ def test_a_forbidden_pair_with_a_variant_that_is_not_there_forbids_nothing() -> 
 def test_within_one_slot_a_prohibition_says_nothing_and_a_requirement_excludes_the_first() -> None:
     rules = rules_of(named(3), forbidden=[pair("s0.v0", "s0.v1")], required=[pair("s0.v2", "s0.v1")])
     assert allowed_by_rules(rules) == ((True, True, False),)
+    assert rules.tied == ()
 
 
 def test_a_pair_of_a_variant_with_itself() -> None:
@@ -58,6 +59,11 @@ def test_a_pair_of_a_variant_with_itself() -> None:
 def test_rules_that_contradict_each_other_leave_nothing() -> None:
     everything = [pair(f"s0.v{a}", f"s1.v{b}") for a in (0, 1) for b in (0, 1)]
     assert allowed_by_rules(rules_of(OFFER_AND_IMAGE, forbidden=everything)) == ((False, False), (False, False))
+
+
+def test_slots_that_contradict_each_other_leave_nothing_of_a_third_either() -> None:
+    everything = [pair(f"s1.v{b}", f"s2.v{c}") for b in (0, 1) for c in (0, 1)]
+    assert not any(map(any, allowed_by_rules(rules_of(named(2, 2, 2), forbidden=everything))))
 
 
 def test_a_slot_without_variants_leaves_nothing() -> None:

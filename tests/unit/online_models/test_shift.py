@@ -42,6 +42,13 @@ def test_the_threshold_itself_is_no_shift() -> None:
     assert shifted(emitted, now, ShiftSettings(divergence=exactly * 0.999, lead=1.0))
 
 
+def test_bounds_that_spare_the_logarithms_are_no_stricter_and_no_looser_than_the_divergence() -> None:
+    # Divergence 0.0072, variation 0.1: as little divergence as there can be with it.
+    assert not shifted((0.55, 0.45), (0.45, 0.55), ShiftSettings(divergence=0.009, lead=1.0))
+    # Divergence 0.03, variation 0.03: as much as there can be.
+    assert shifted((0.97, 0.03, 0.0), (0.97, 0.0, 0.03), ShiftSettings(divergence=0.02, lead=1.0))
+
+
 def test_a_new_favourite_must_lead_the_old_one() -> None:
     assert not shifted((0.51, 0.49), (0.495, 0.505), SETTINGS), "leads by 0.01"
     assert shifted((0.51, 0.49), (0.49, 0.51), SETTINGS), "leads by 0.02"

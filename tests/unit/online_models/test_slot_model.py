@@ -116,7 +116,8 @@ def test_the_same_answer_for_ever_stays_bounded(clicked: bool) -> None:
 
 def test_at_most_so_many_features_are_kept_and_the_smallest_leave() -> None:
     model = untaught()
-    model.learn({f"f{n:03}": (n + 1) / 100 for n in range(FEATURES_MAX + 3)}, clicked=True, prior_logit=0.0)
+    x = {f"f{n:03}": (-1) ** n * (n + 1) / 100 for n in range(FEATURES_MAX + 3)}
+    model.learn(x, clicked=True, prior_logit=0.0)
     kept = model.weights().names
     assert len(kept) == FEATURES_MAX
     assert kept == tuple(f"f{n:03}" for n in range(3, FEATURES_MAX + 3))
