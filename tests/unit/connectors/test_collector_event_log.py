@@ -205,7 +205,7 @@ def test_closing_waits_for_what_is_under_way(producers: Producers) -> None:
         write = asyncio.create_task(log.write([RECORD]))
         await until(lambda: len(producers.made[0].sent) == 1)
         close = asyncio.create_task(log.close(5.0))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         assert not close.done()
         producers.made[0].sent[0].success(None)
         await close
