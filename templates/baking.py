@@ -1,8 +1,7 @@
 """Writes what is known at release into a layout: its own words, the workspace's values, the language."""
 
 from collections.abc import Callable, Mapping
-
-from markupsafe import escape
+from html import escape
 
 from schemas.ids import Locale
 from templates.expressions import Fault, Reference, Span, pieces_of, replaced, spans_of
@@ -23,7 +22,7 @@ class Known:
 
     def html(self, source: str) -> str:
         """A compiled layout with all known values written in, escaped."""
-        return self._baked(source, lambda text: str(escape(text)))
+        return self._baked(source, escape)
 
     def text(self, source: str) -> str:
         """A text part, a subject or a preheader with all known values written in."""

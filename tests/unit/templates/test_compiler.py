@@ -113,7 +113,7 @@ def test_words_are_escaped_when_they_are_baked_in(tmp_path: Path) -> None:
     change = ("tagline: Cinema · Records · Bristol", 'tagline: "<b>\\"Cinema\\"</b> & more"')
     release = compile_release(load(sample_with(tmp_path, ("newsletter/locales/en.yaml", *change))))
     fallback = release.fallbacks["newsletter/en"]
-    assert b"&lt;b&gt;&#34;Cinema&#34;&lt;/b&gt; &amp; more" in fallback.html
+    assert b"&lt;b&gt;&quot;Cinema&quot;&lt;/b&gt; &amp; more" in fallback.html
     assert b'<b>"Cinema"</b> & more' in fallback.text
 
 
