@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
@@ -13,6 +14,8 @@ from schemas.library import TagRule, WorkspaceSettings
 HOURS_OF_WEEK = 168
 TAG_LENGTH_MAX = 32
 TAGS_OF_EVENT_MAX = 16
+VALUES_OF_EVENT_MAX = 256
+"""Values that one rule looks at: an event of a megabyte may hold 200 000."""
 TRAIT_LENGTH_MAX = 128
 
 
@@ -68,7 +71,8 @@ def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
     for rule in rules:
         if rule.events and event.name not in rule.events:
             continue
-        for value in _values(event.properties, rule.property.split(".")):
+        values = _values(event.properties, rule.property.split("."))
+        for value in islice(values, VALUES_OF_EVENT_MAX):
             if isinstance(value, str) and value.strip():
                 tag = Tag((rule.prefix + value.strip().lower())[:TAG_LENGTH_MAX])
                 found[tag] = max(found.get(tag, 0.0), rule.weight)

@@ -11,6 +11,7 @@ from online_models.features import (
     TAG_LENGTH_MAX,
     TAGS_OF_EVENT_MAX,
     TRAIT_LENGTH_MAX,
+    VALUES_OF_EVENT_MAX,
     affinity,
     observe,
     remember_context,
@@ -91,8 +92,12 @@ class TestTags:
     def test_tags_have_a_length_and_an_event_a_number_of_them(self) -> None:
         ((tag, _),) = tags_of(rated("x" * 100_000), [GENRES])
         assert len(tag) == TAG_LENGTH_MAX
-        many = tags_of(rated(*[f"genre {n}" for n in range(1000)]), [GENRES])
+        many = tags_of(rated(*[f"genre {n}" for n in range(200)]), [GENRES])
         assert [tag for tag, _ in many] == [f"genre {n}" for n in range(TAGS_OF_EVENT_MAX)]
+
+    def test_a_rule_looks_at_so_many_values_and_no_more(self) -> None:
+        found = tags_of(rated(*["jazz"] * (VALUES_OF_EVENT_MAX - 1), "folk", "rock"), [GENRES])
+        assert [tag for tag, _ in found] == ["jazz", "folk"]
 
 
 class TestEngagement:
