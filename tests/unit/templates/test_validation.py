@@ -1,7 +1,6 @@
 """Each mistake that an author can make in a workspace is told with its file, its line and a way to mend it."""
 
 import shutil
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from schemas.errors import ConfigError
 from templates.problems import Problem, Severity
 from templates.validation import validate
 from templates.workspace import SAMPLE, load
-from templates.yaml_files import parse_yaml
 from tests.support.workspaces import sample_with
 
 SETTINGS = "foresend.yaml"
@@ -19,8 +17,6 @@ EN = "newsletter/locales/en.yaml"
 DE = "newsletter/locales/de.yaml"
 LAYOUT = "newsletter/template.mjml"
 FIELD = "{{ fields.first_name }}"
-
-PARSED = lru_cache(parse_yaml)
 
 MISTAKES = [
     # file, what is written, what is written instead, where it is told (if elsewhere), a word of the message
@@ -148,12 +144,6 @@ def test_a_mistake_is_told_where_it_was_made(
             if pair[0] != pair[1]
         )
         assert abs(problems[0].line - changed) <= 2 or "fs-mark" in new or file == VARIANTS
-
-
-@pytest.fixture(autouse=True)
-def _parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that a test leaves as they are, are parsed once for all tests: reading YAML is most of the time here."""
-    monkeypatch.setattr("templates.yaml_files.parse_yaml", PARSED)
 
 
 def _lines(folder: Path, file: str) -> list[str]:
