@@ -69,7 +69,7 @@ def workspace(half_life_ms: int, timezone: str = "UTC") -> WorkspaceSettings:
     return WorkspaceSettings(Locale("en"), timezone, RULES, FeatureSettings(half_life_ms, half_life_ms))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(events, half_lives, zones), max_size=4))
 def test_no_event_breaks_a_profile_and_no_profile_outgrows_its_bounds(
     applied: list[tuple[Event, int, str]],
@@ -89,7 +89,7 @@ def test_no_event_breaks_a_profile_and_no_profile_outgrows_its_bounds(
     assert len(encode(profile)) < 16_000
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(events)
 def test_tags_are_few_short_and_each_once(event: Event) -> None:
     found = tags_of(event, RULES)
@@ -151,7 +151,6 @@ engagements = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(0, TAGS_MAX + 8), st.lists(engagements, min_size=1, max_size=40), st.integers(0, 39))
 def test_the_preference_vector_never_moves_further_than_what_moved_says(
     known: int, applied: list[tuple[int, int, int]], mark: int
@@ -171,7 +170,7 @@ def test_the_preference_vector_never_moves_further_than_what_moved_says(
 ratings = st.builds(event_of, times, properties=st.builds(dict, genres=st.lists(st.sampled_from("abcd"), max_size=3)))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(ratings, max_size=6), st.integers(0, 1 << 32))
 def test_in_another_order_the_profile_is_the_same_but_for_rounding(applied: list[Event], seed: int) -> None:
     def folded(order: list[Event]) -> Profile:
