@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from foresend.serving import serve
+from foresend.settings.kafka import add_kafka_arguments
 from foresend.settings.loading import load
 from foresend.settings.serve import SECTION, ServeSettings
 
@@ -12,8 +13,7 @@ from foresend.settings.serve import SECTION, ServeSettings
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = subparsers.add_parser("serve", help="answer reads from the cache, and keep the cache up to date")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="TOML file with tables [serve] and [kafka]")
-    parser.add_argument("--bootstrap", metavar="HOST:PORT", help="where Kafka is; else FORESEND_KAFKA_BOOTSTRAP")
+    add_kafka_arguments(parser)
     parser.add_argument("--folder", type=Path, help="the folder of the cache (default: .foresend/cache)")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on; 0: any free one (default: 8090)")

@@ -1,11 +1,11 @@
 """Settings of `foresend serve`."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.gateway.tokens import KEY_ID_BYTES_MAX, SECRET_BYTES_MIN
 from connectors.kafka.settings import KafkaSettings
+from foresend.settings.collect import is_loopback
 from schemas.ids import WorkspaceId
 from schemas.topics import PARTITIONS
 
@@ -88,17 +88,3 @@ class ServeSettings:
         if min(lengths) < SECRET_BYTES_MIN:
             return [f"serve.signing_keys: expected secrets of at least {2 * SECRET_BYTES_MIN} hexadecimal digits"]
         return []
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that listens there.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -32,17 +32,23 @@ PATIENCE_S = 60.0
 
 
 @pytest.fixture
-def kafka(own_broker: Broker) -> KafkaSettings:
-    settings = KafkaSettings(own_broker.bootstrap)
-    ensure_topics(settings)
-    publish_release(settings, release(1))
-    write_entries(settings, USERS)
-    return settings
+def serve(tmp_path: Path, broker: Broker) -> Iterator[ServeProcess]:
+    """A node at the run's broker."""
+    yield from running(tmp_path, broker)
 
 
 @pytest.fixture
-def serve(tmp_path: Path, kafka: KafkaSettings) -> Iterator[ServeProcess]:
-    made = ServeProcess(tmp_path, free_port(), kafka.bootstrap)
+def own_serve(tmp_path: Path, own_broker: Broker) -> Iterator[ServeProcess]:
+    """A node at a broker that only this test uses."""
+    yield from running(tmp_path, own_broker)
+
+
+def running(folder: Path, at: Broker) -> Iterator[ServeProcess]:
+    kafka = KafkaSettings(at.bootstrap)
+    ensure_topics(kafka)
+    publish_release(kafka, release(1))
+    write_entries(kafka, USERS)
+    made = ServeProcess(folder, free_port(), at.bootstrap)
     made.start()
     made.wait_ready()
     yield made
@@ -63,13 +69,13 @@ def cached_users(serve: ServeProcess) -> list[str]:
 
 
 def test_two_on_one_folder_or_one_port_are_refused_and_the_first_goes_on(
-    tmp_path: Path, kafka: KafkaSettings, serve: ServeProcess
+    tmp_path: Path, broker: Broker, serve: ServeProcess
 ) -> None:
-    same_folder = ServeProcess(tmp_path, free_port(), kafka.bootstrap)
+    same_folder = ServeProcess(tmp_path, free_port(), broker.bootstrap)
     child = same_folder.start()
     assert child.wait(PATIENCE_S) == 1
     assert "give this one another folder" in child.log.read_text()
-    same_port = ServeProcess(tmp_path / "other", serve.port, kafka.bootstrap)
+    same_port = ServeProcess(tmp_path / "other", serve.port, broker.bootstrap)
     child = same_port.start()
     assert child.wait(PATIENCE_S) == 2
     assert "choose another by --port" in child.log.read_text()
@@ -77,8 +83,9 @@ def test_two_on_one_folder_or_one_port_are_refused_and_the_first_goes_on(
 
 
 def test_while_the_broker_is_away_draws_go_on_and_nothing_of_them_is_lost(
-    own_broker: Broker, kafka: KafkaSettings, serve: ServeProcess
+    own_broker: Broker, own_serve: ServeProcess
 ) -> None:
+    serve = own_serve
     own_broker.kill()
     for user in USERS:
         assert serve.draw(NEWS, user, f"away-{user}")[0] == 200
@@ -92,11 +99,11 @@ def test_while_the_broker_is_away_draws_go_on_and_nothing_of_them_is_lost(
     own_broker.start()
     serve.wait_ready()
     wait_until(lambda: serve.metric("foresend_outbox_rows") == 0, PATIENCE_S, "the outbox to empty")
-    exposures = [decode_event(record.value).exposure for record in read_log(kafka, EVENTS.name)]
-    assert {exposure.send_id for exposure in exposures if exposure} == {f"away-{user}" for user in USERS}
+    assert exposed_sends(own_broker) == {f"away-{user}" for user in USERS}
 
 
-def test_a_topic_made_anew_and_a_long_absence_begin_the_cache_anew(kafka: KafkaSettings, serve: ServeProcess) -> None:
+def test_a_topic_made_anew_and_a_long_absence_begin_the_cache_anew(own_broker: Broker, own_serve: ServeProcess) -> None:
+    kafka, serve = KafkaSettings(own_broker.bootstrap), own_serve
     assert cached_users(serve) == sorted(USERS)
     first = serve.draw(NEWS, USERS[0], "before")
     assert serve.stop() == 0
@@ -121,7 +128,7 @@ def test_a_topic_made_anew_and_a_long_absence_begin_the_cache_anew(kafka: KafkaS
     assert cached_users(serve) == sorted(others)
 
 
-def test_a_lost_disk_is_read_anew_to_the_same_bytes(kafka: KafkaSettings, serve: ServeProcess, tmp_path: Path) -> None:
+def test_a_lost_disk_is_read_anew_to_the_same_bytes(serve: ServeProcess, tmp_path: Path) -> None:
     with reading(serve.cache) as reader:
         before = dict(reader.entries())
     assert serve.stop() == 0
@@ -134,12 +141,17 @@ def test_a_lost_disk_is_read_anew_to_the_same_bytes(kafka: KafkaSettings, serve:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_with_the_last_exposure_out(
-    kafka: KafkaSettings, serve: ServeProcess, number: signal.Signals
+    broker: Broker, serve: ServeProcess, number: signal.Signals
 ) -> None:
-    assert serve.draw(NEWS, USERS[0], "last")[0] == 200
+    assert serve.draw(NEWS, USERS[0], f"last-{number.name}")[0] == 200
     serve.child.signal(number)
     assert serve.child.wait(PATIENCE_S) == 0
-    assert [decode_event(record.value).user for record in read_log(kafka, EVENTS.name)] == [USERS[0]]
+    assert f"last-{number.name}" in exposed_sends(broker)
+
+
+def exposed_sends(broker: Broker) -> set[str]:
+    events = (decode_event(record.value) for record in read_log(KafkaSettings(broker.bootstrap), EVENTS.name))
+    return {event.exposure.send_id for event in events if event.exposure}
 
 
 def topics_of(kafka: KafkaSettings) -> list[str]:

@@ -9,13 +9,14 @@ from typing import Any
 
 from foresend import processes
 from foresend.local.ports import LOOPBACK
+from tests.support.messages import WORKSPACE
 from tests.support.waiting import wait_until
 
 READY_S = 60.0
 
 
 class ServeProcess:
-    """One node on a folder and port that stay the same over restarts."""
+    """One node on a folder and port that stay the same over restarts; it serves the workspace of `messages`."""
 
     def __init__(self, folder: Path, port: int, bootstrap: str) -> None:
         self.cache = folder / "cache"
@@ -32,6 +33,7 @@ class ServeProcess:
 
     def start(self) -> processes.Child:
         command = ["serve", "--port", str(self.port), "--folder", str(self.cache), "--bootstrap", self._bootstrap]
+        command += ["--workspace-id", WORKSPACE]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._child = processes.start(
             processes.Program(

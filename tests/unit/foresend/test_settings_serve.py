@@ -6,7 +6,7 @@ import pytest
 
 from foresend.serving import _own_secret, _url_of
 from foresend.settings.loading import load
-from foresend.settings.serve import ServeSettings, is_loopback
+from foresend.settings.serve import ServeSettings
 from schemas.errors import ConfigError
 from schemas.topics import PARTITIONS
 
@@ -74,21 +74,14 @@ def test_partitions_are_numbers_in_order() -> None:
     assert loaded(serve_partitions="7,3,3").partition_numbers == (3, 7)
 
 
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.8.8", True),
-        ("localhost", True),
-        ("::1", True),
-        ("::", False),
-        ("10.0.0.1", False),
-        ("mail.example", False),
-        ("", False),
-    ],
-)
-def test_what_only_this_machine_reaches(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
+def test_where_only_this_machine_reaches_it_no_keys_are_needed(host: str) -> None:
+    assert loaded(serve_host=host).keys == {}
+
+
+@pytest.mark.parametrize("host", ["::", "10.0.0.1", "mail.example", ""])
+def test_everywhere_else_they_are(host: str) -> None:
+    assert len(problems_of(serve_host=host)) == 2
 
 
 def test_an_own_secret_is_made_once_and_only_we_can_read_it(tmp_path: Path) -> None:
