@@ -5,16 +5,17 @@ Accept with `ACCEPT_GOLDEN=1 .venv/bin/pytest tests/golden/templates`, in the co
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from schemas.decisions import Rendered
-from schemas.ids import Locale, TemplateName, VariantId
+from schemas.ids import TemplateName, VariantId
 from schemas.library import Release
 from templates.library import Library
 from templates.send_marks import fill
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, SamplePerson, load
 
 FOLDER = Path(__file__).parent
 MARKS = {
@@ -49,11 +50,12 @@ MESSAGES = {
 """File name: a sample person and a template; variants that differ from the first of their slot."""
 
 
-def rendered(library: Library, name: str, chosen: dict[str, str]) -> Rendered:
+def rendered(library: Library, people: Sequence[SamplePerson], name: str) -> Rendered:
     person_name, _, template_name = name.partition("_")
-    person = next(p for p in load(SAMPLE).samples if p.name.split()[0].lower() == person_name)
+    person = next(person for person in people if person.name.split()[0].lower() == person_name)
     template = library.template(TemplateName(template_name))
-    locale: Locale = library.locale_for(template, person.locale)
+    locale = library.locale_for(template, person.locale)
+    chosen = MESSAGES[name]
     variants = [VariantId(chosen.get(slot.name, slot.variants[0].id)) for slot in template.slots]
     message = library.render(template, locale, variants, library.fields_of(template, locale, person.traits))
     return fill(message, library.release.mark_prefix, MARKS)
@@ -76,9 +78,14 @@ def library(sample_release: Release) -> Library:
     return Library(sample_release)
 
 
+@pytest.fixture(scope="module")
+def people() -> Sequence[SamplePerson]:
+    return load(SAMPLE).samples
+
+
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_sample_person_sees_the_same_message(library: Library, name: str) -> None:
-    message = rendered(library, name, MESSAGES[name])
+def test_a_sample_person_sees_the_same_message(library: Library, people: Sequence[SamplePerson], name: str) -> None:
+    message = rendered(library, people, name)
     check(FOLDER / f"{name}.html", readable(message.html))
     check(
         FOLDER / f"{name}.txt",
