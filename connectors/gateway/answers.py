@@ -32,15 +32,20 @@ def html_answer(read: Read) -> Answer:
     served = read.served
     headers = (
         (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-language", served.locale.encode()),
-        (b"foresend-source", read.source.encode()),
-        (b"foresend-reason", served.reason.encode()),
-        (b"foresend-decision", served.decision.encode()),
-        (b"foresend-candidate", str(served.candidate).encode()),
+        (b"content-language", _header(served.locale)),
+        (b"foresend-source", _header(read.source)),
+        (b"foresend-reason", _header(served.reason)),
+        (b"foresend-decision", _header(served.decision)),
+        (b"foresend-candidate", _header(str(served.candidate))),
         _SANDBOX,
         *_COMMON,
     )
     return Answer(200, headers, read.message.html)
+
+
+def _header(value: str) -> bytes:
+    """A value as a header may hold it: one with line breaks or the like would begin headers of its own."""
+    return value.encode() if value.isascii() and value.isprintable() else b""
 
 
 def json_answer(read: Read) -> Answer:

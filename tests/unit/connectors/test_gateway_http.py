@@ -176,6 +176,13 @@ def test_a_message_runs_nothing_on_the_gateways_own_address(node: GatewayInProce
     assert headers["content-language"] == "en"
 
 
+def test_no_value_of_an_entry_begins_a_header_of_its_own(node: GatewayInProcess) -> None:
+    node.entry(communication(number=2, locale="en\r\nset-cookie: a=b"))
+    reply = node.get(ANNA_NEWS)
+    assert (reply.status, reply.headers["content-language"]) == (200, "")
+    assert not any("\n" in value for value in reply.headers.values())
+
+
 # Marks and tokens
 
 
