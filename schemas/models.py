@@ -40,9 +40,7 @@ class ModelSnapshot(Versioned, frozen=True):
         """
         for name, slot in self.slots.items():
             if not all(map(math.isfinite, (slot.bias, *slot.weights.values()))):
-                raise SchemaError(
-                    Reason.NOT_FINITE, f"expected finite weights in {name}, got NaN or infinity"
-                )
+                raise SchemaError(Reason.NOT_FINITE, f"expected finite weights in {name}, got NaN or infinity")
 
 
 DEFAULT_PRIOR = SlotPrior()
