@@ -35,6 +35,9 @@ DELIVERY_MS = 20_000
 ACKNOWLEDGE_S = 30.0
 """Longer than the producer tries, so that its own word arrives first."""
 COMMIT_MS = 10_000
+SESSION_MS = 10_000
+"""After so long without a sign of life others take over. A member with a name of its own that begins again
+within this time goes on at once; one without a name waits until its former self is given up."""
 CLOSE_MS = 5_000
 RETRY_S = 0.5
 
@@ -53,6 +56,7 @@ class KafkaIn:
         settings: KafkaSettings,
         topic: str,
         group: str,
+        instance: str,
         maker: EventMaker,
         world: World,
         meters: Meters,
@@ -61,6 +65,7 @@ class KafkaIn:
         self._settings = settings
         self._topic = topic
         self._group = group
+        self._instance = instance
         self._maker = maker
         self._world = world
         self._meters = meters
@@ -99,7 +104,10 @@ class KafkaIn:
                 self._settings,
                 group_id=self._group,
                 auto_offset_reset="earliest",
+                group_instance_id=self._instance or None,
                 max_poll_records=COMMIT_RECORDS_MAX,
+                session_timeout_ms=SESSION_MS,
+                heartbeat_interval_ms=SESSION_MS // 3,
             )
             consumer.subscribe([self._topic])
             while not self._stop.is_set():

@@ -31,10 +31,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KafkaInOrder:
-    """Which topic of other producers is read, as which group, and what its records mean."""
+    """Which topic of other producers is read, as which group and member of it, and what its records mean."""
 
     topic: str
     group: str
+    instance: str
     maker: EventMaker
 
 
@@ -141,6 +142,7 @@ class _Collector:
             self._order.kafka,
             topic=order.topic,
             group=order.group,
+            instance=order.instance,
             maker=order.maker,
             world=self._tail,
             meters=self._meters,

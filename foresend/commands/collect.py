@@ -25,6 +25,9 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("--kafka", metavar="TOPIC", help="also read a topic that other producers write")
     parser.add_argument("--mapping", type=Path, metavar="FILE", help="what the records of --kafka mean")
     parser.add_argument("--kafka-group", metavar="GROUP", help="consumer group (default: foresend-collect)")
+    parser.add_argument(
+        "--kafka-instance", metavar="NAME", help="this collector's own name in the group, if it has one"
+    )
     add_kafka_arguments(parser)
 
 
@@ -47,6 +50,7 @@ def settings_of(arguments: Namespace) -> CollectSettings:
         "kafka_topic": arguments.kafka,
         "kafka_mapping": arguments.mapping,
         "kafka_group": arguments.kafka_group,
+        "kafka_instance": arguments.kafka_instance,
         "kafka.bootstrap": arguments.bootstrap,
     }
     return load(CollectSettings, "collect", environment=os.environ, file=arguments.settings, given=given)
@@ -84,5 +88,6 @@ def _kafka_in(settings: CollectSettings) -> KafkaInOrder | None:
     return KafkaInOrder(
         topic=settings.kafka_topic,
         group=settings.kafka_group,
+        instance=settings.kafka_instance,
         maker=EventMaker(mapping, source, workspace, joined),
     )

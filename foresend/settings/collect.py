@@ -18,6 +18,9 @@ class CollectSettings:
     workspace_id   whose events they are where there are no keys, and of Kafka in
     kafka_topic    a topic that other producers write; empty: none
     kafka_mapping  what its records mean
+    kafka_group    the consumer group in which collectors share its partitions
+    kafka_instance  a name that stays the same over restarts and that no other collector has: with it, a
+                   collector that begins again goes on at once; without it, after ten seconds
     """
 
     kafka: KafkaSettings
@@ -28,6 +31,7 @@ class CollectSettings:
     kafka_topic: str = ""
     kafka_mapping: Path | None = None
     kafka_group: str = "foresend-collect"
+    kafka_instance: str = ""
 
     def problems(self) -> list[str]:
         """What is wrong with these values; nothing when they can be used."""

@@ -1,6 +1,7 @@
 """What the tests with real programs share: one broker for the run, and topics of one's own in it."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -50,3 +51,9 @@ def new_topic(admin: KafkaAdminClient) -> NewTopicName:
         return name
 
     return make
+
+
+@pytest.fixture
+def now_ms() -> int:
+    """The wall clock: real programs refuse events that are too old or from the future."""
+    return time.time_ns() // 1_000_000
