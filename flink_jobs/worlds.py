@@ -1,14 +1,15 @@
 """The world a step runs with: a library release and a model snapshot, read-only and shared by all users."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.world_topics import library_topic, models_topic
-from online_models.candidates import Rules
 from online_models.policy import policy_of
-from schemas.errors import UnknownWorkspace
+from online_models.rules import Rules
+from schemas.errors import ConfigError, UnknownWorkspace
 from schemas.ids import FieldName, SlotName, TemplateName, VariantId, WorkspaceId
 from schemas.library import Release, Template
 from schemas.models import ModelSnapshot
@@ -18,6 +19,7 @@ from templates.library import Library
 WORLDS_KEPT_MAX = 16
 """Compiled worlds kept: the newest of each workspace, and those that late events still name."""
 RULES_KEPT_MAX = 256
+_log = logging.getLogger(__name__)
 
 
 class World:
@@ -84,13 +86,21 @@ class WorldReader:
         self._models.close()
 
     def _find(self, workspace: WorkspaceId, ref: WorldRef) -> World:
-        release_at = self._library.offset_below(workspace, ref.library)
-        if release_at is None:
-            raise UnknownWorkspace(
-                f"expected a release of the workspace below offset {ref.library} of topic library, found none: "
-                "run `foresend release` for it, then send the event again"
-            )
+        """The newest release below the world's offset that can be used: a bad one stops nobody."""
         snapshot_at = self._models.offset_below(workspace, ref.models)
+        release_at = self._library.offset_below(workspace, ref.library)
+        while release_at is not None:
+            try:
+                return self._compiled(workspace, release_at, snapshot_at)
+            except ConfigError as error:
+                _log.warning("passed over the release at offset %d of topic library: %s", release_at, error)
+                release_at = self._library.offset_below(workspace, release_at)
+        raise UnknownWorkspace(
+            f"expected a release of the workspace below offset {ref.library} of topic library, found none: "
+            "run `foresend release` for it, then send the event again"
+        )
+
+    def _compiled(self, workspace: WorkspaceId, release_at: int, snapshot_at: int | None) -> World:
         key = (workspace, release_at, -1 if snapshot_at is None else snapshot_at)
         world = self._worlds.pop(key, None)
         if world is None:
@@ -103,5 +113,9 @@ class WorldReader:
 
 
 def make_world(release: Release, snapshot: ModelSnapshot | None) -> World:
-    """The world of a release and a snapshot; without one, of the default priors."""
+    """The world of a release and a snapshot; without one, of the default priors.
+
+    Raises:
+        ConfigError: the release cannot be rendered or its policy is unknown.
+    """
     return World(Library(release), snapshot or ModelSnapshot(workspace=release.workspace, number=0, slots={}))

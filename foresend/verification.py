@@ -53,9 +53,7 @@ def fold_log(kafka: KafkaSettings, source: str) -> Oracle:
     newest_ms: dict[int, int] = {}
     for record in read_log(kafka, source):
         oracle.apply([InputRecord(*record)])
-        newest_ms[record.position.partition] = max(
-            record.position.log_ms, newest_ms.get(record.position.partition, 0)
-        )
+        newest_ms[record.position.partition] = max(record.position.log_ms, newest_ms.get(record.position.partition, 0))
     if newest_ms:
         oracle.advance(min(newest_ms.values()))
     step.close()

@@ -143,7 +143,7 @@ class Library:
                 return Locale(known)
         return self.release.settings.default_locale
 
-    def fields_of(self, template: Template, locale: Locale, traits: Mapping[str, Any]) -> dict[FieldName, str]:
+    def fields_of(self, template: Template, locale: Locale, traits: Mapping[Any, Any]) -> dict[FieldName, str]:
         """The values of all fields of a template for a person with these traits, safe to show."""
         return fields_of(template, locale, traits, self.release.settings.link_hosts)
 

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from kafka import TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
 from connectors.kafka.clients import broker_errors, make_consumer
 from connectors.kafka.settings import KafkaSettings
@@ -106,16 +107,16 @@ class WorldTopic(Generic[S]):
             self._consumer.seek(self._part, self._next)
         raise WorldUnavailable(f"expected topic {self._part.topic} to hold offset {offset}, but it is gone")
 
-    def _poll(self) -> list["object"]:
+    def _poll(self) -> list[ConsumerRecord]:
         with broker_errors(f"{self._part.topic} is read"):
             batches = self._consumer.poll(timeout_ms=POLL_MS)
         return [record for batch in batches.values() for record in batch]
 
-    def _index(self, record: "object") -> None:
-        offset: int = record.offset  # type: ignore[attr-defined]
+    def _index(self, record: ConsumerRecord) -> None:
+        offset: int = record.offset
         try:
-            workspace = WorkspaceId(split_key(record.key or b"", 2)[0])  # type: ignore[attr-defined]
-            value = decode(self._kind, record.value or b"")  # type: ignore[attr-defined]
+            workspace = WorkspaceId(split_key(record.key or b"", 2)[0])
+            value = decode(self._kind, record.value or b"")
         except (StateCorrupt, SchemaError) as error:
             _log.warning("passed over %s at offset %d: %s", self._part.topic, offset, error)
             return

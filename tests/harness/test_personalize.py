@@ -29,7 +29,7 @@ def harness(sample_release: Release) -> OperatorHarness:
 def entries(harness: OperatorHarness) -> dict[str, Communication | None]:
     """The newest writing of each template, as the topic would be compacted to."""
     newest = {output.key.decode(): output.value for output in harness.outputs}
-    return {key.split("|")[1]: value and decode(Communication, value) for key, value in newest.items()}
+    return {key.split("|")[1]: decode(Communication, value) if value else None for key, value in newest.items()}
 
 
 def newsletter(harness: OperatorHarness) -> Communication:
@@ -125,8 +125,7 @@ def test_a_click_after_the_window_earns_nothing(harness: OperatorHarness, sample
 def test_a_bounce_voids_the_exposure(harness: OperatorHarness) -> None:
     harness.send(rated("comedy"))
     harness.send(exposed(newsletter(harness), "s1", START_MS + 1))
-    bounce = {"name": "Email Bounced", "properties": {"send_id": "s1"}}
-    harness.send(event(EventKind.TRACK, at_ms=START_MS + 2, **bounce))
+    harness.send(event(EventKind.TRACK, at_ms=START_MS + 2, name="Email Bounced", properties={"send_id": "s1"}))
     harness.advance_event_time(START_MS + 30 * DAY_MS)
     assert harness.cell(MODELS.name, KEY) is None
 
