@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
@@ -35,17 +36,16 @@ def replay_to_collector(url: str, write_key: str, recording: Recording, watcher:
         ConfigError: files or columns are missing, or the collector does not know the key.
     """
     started = time.monotonic()
-    client = _Client(url, write_key)
     sent = refused = unusable = 0
-    for item in _batches(recording, watcher):
-        if isinstance(item, int):
-            unusable += item
-            continue
-        answer = client.post(item)
-        sent += len(item)
-        refused += len(answer.get("refused", ()))
-        watcher.sent(sent)
-    client.close()
+    with closing(_Client(url, write_key)) as client:
+        for item in _batches(recording, watcher):
+            if isinstance(item, int):
+                unusable += item
+                continue
+            answer = client.post(item)
+            sent += len(item)
+            refused += len(answer.get("refused", ()))
+            watcher.sent(sent)
     return ReplayFigures(
         events_read=sent + unusable,
         events_sent=sent - refused,

@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from connectors.kafka.partitioning import event_partition
 from connectors.kafka.publishing import publish_snapshot
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import current_world, end_offsets, ensure_topics
+from foresend.cli import main
 from foresend.local.broker import Broker
 from foresend.local.ports import free_port
 from schemas.codec import decode
@@ -35,28 +33,33 @@ RATINGS = EXAMPLES / "made-up-ratings"
 DAY_S = 86_400
 
 
-def replay(broker: Broker, folder: Path, mapping: Path, *options: str) -> dict[str, Any]:
-    """Run the command; its figures."""
-    command = ["replay", str(folder), "--mapping", str(mapping), "--json", "--bootstrap", broker.bootstrap]
-    done = subprocess.run(
-        [sys.executable, "-m", "foresend.cli", *command, *options], capture_output=True, check=False, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+Replay = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def replay(broker: Broker, capsys: pytest.CaptureFixture[str]) -> Replay:
+    """Runs the command, and returns its figures."""
+
+    def run(folder: Path, mapping: Path, *options: str) -> dict[str, Any]:
+        command = ["replay", str(folder), "--mapping", str(mapping), "--json", "--bootstrap", broker.bootstrap]
+        assert main([*command, *options]) == 0
+        figures: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return figures
+
+    return run
 
 
 def log(broker: Broker, topic: str) -> list[tuple[LogRecord, Event]]:
     return [(record, decode_event(record.value)) for record in read_log(KafkaSettings(broker.bootstrap), topic)]
 
 
-def test_rows_go_to_a_topic_with_their_own_times(broker: Broker) -> None:
+def test_rows_go_to_a_topic_with_their_own_times(broker: Broker, replay: Replay) -> None:
     settings = KafkaSettings(broker.bootstrap)
     ensure_topics(settings)
     publish_snapshot(settings, ModelSnapshot(workspace=WorkspaceId("sample"), number=1, slots={}))
     world = current_world(settings)
 
-    figures = replay(broker, RATINGS, RATINGS / "mapping.yaml", "--topic", "replay-ratings")
+    figures = replay(RATINGS, RATINGS / "mapping.yaml", "--topic", "replay-ratings")
 
     assert {name: figures[name] for name in ("events_read", "events_sent", "dead_letters")} == {
         "events_read": 2_000,
@@ -82,19 +85,19 @@ def test_rows_go_to_a_topic_with_their_own_times(broker: Broker) -> None:
     assert set(ends.values()) == {EventKind.HEARTBEAT}
 
 
-def test_done_twice_it_repeats_every_id(broker: Broker) -> None:
+def test_done_twice_it_repeats_every_id(broker: Broker, replay: Replay) -> None:
     for _ in range(2):
-        replay(broker, RATINGS, RATINGS / "mapping.yaml", "--topic", "replay-twice")
+        replay(RATINGS, RATINGS / "mapping.yaml", "--topic", "replay-twice")
     ids = [event.id for _, event in log(broker, "replay-twice") if event.kind is EventKind.TRACK]
     assert len(ids) == 2 * len(set(ids)) == 4_000
 
 
-def test_bad_rows_become_dead_letters_with_their_place(broker: Broker, tmp_path: Path) -> None:
+def test_bad_rows_become_dead_letters_with_their_place(broker: Broker, replay: Replay, tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_bytes((RATINGS / "movies.csv").read_bytes())
     (tmp_path / "ratings.csv").write_bytes(
         b"userId,movieId,rating,timestamp\n1,1,4.0,1600000000\n1,2,much,1600000001\n1,3,4.0,1\n1,\xff,4.0,1600000002\n1\n"
     )
-    figures = replay(broker, tmp_path, RATINGS / "mapping.yaml", "--topic", "replay-bad")
+    figures = replay(tmp_path, RATINGS / "mapping.yaml", "--topic", "replay-bad")
     assert (figures["events_read"], figures["events_sent"], figures["dead_letters"]) == (5, 1, 4)
     settings = KafkaSettings(broker.bootstrap)
     letters = [decode(DeadLetter, record.value) for record in read_log(settings, DEAD_LETTERS.name)]
@@ -108,7 +111,7 @@ def test_bad_rows_become_dead_letters_with_their_place(broker: Broker, tmp_path:
 
 
 @pytest.fixture
-def collector(broker: Broker, tmp_path: Path) -> Iterator[CollectorProcess]:
+def collector(broker: Broker, replay: Replay, tmp_path: Path) -> Iterator[CollectorProcess]:
     process = CollectorProcess(tmp_path / "log", free_port(), broker.bootstrap, FORESEND_KEYS="k:replayed")
     process.start()
     process.wait_ready()
@@ -117,7 +120,7 @@ def collector(broker: Broker, tmp_path: Path) -> Iterator[CollectorProcess]:
 
 
 def test_rows_go_through_a_collector_as_from_any_client(
-    broker: Broker, collector: CollectorProcess, tmp_path: Path, now_ms: int
+    broker: Broker, replay: Replay, collector: CollectorProcess, tmp_path: Path, now_ms: int
 ) -> None:
     # The made-up ratings, moved into the last weeks; two of them are too old for a collector.
     folder = tmp_path / "recent"
@@ -134,7 +137,7 @@ def test_rows_go_through_a_collector_as_from_any_client(
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text((RATINGS / "mapping.yaml").read_text().replace("to: 2023-01-01", "to: 2100-01-01"))
 
-    figures = replay(broker, folder, mapping, "--through-collector", collector.url, "--write-key", "k")
+    figures = replay(folder, mapping, "--through-collector", collector.url, "--write-key", "k")
 
     assert (figures["events_read"], figures["events_sent"], figures["dead_letters"]) == (1_200, 1_198, 2)
     mine = {event.id: event for _, event in log(broker, EVENTS.name) if event.workspace == "replayed"}
@@ -144,13 +147,12 @@ def test_rows_go_through_a_collector_as_from_any_client(
     assert all(event.at_ms == at_s[event.id] * 1000 for event in mine.values())
 
 
-def test_a_collector_that_does_not_know_the_key_ends_the_replay(broker: Broker, collector: CollectorProcess) -> None:
+def test_a_collector_that_does_not_know_the_key_ends_the_replay(
+    collector: CollectorProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["replay", str(RATINGS), "--mapping", str(RATINGS / "mapping.yaml"), "--through-collector", collector.url]
-    done = subprocess.run(
-        [sys.executable, "-m", "foresend.cli", *command, "--write-key", "wrong"], capture_output=True, check=False
-    )
-    assert done.returncode == 2
-    assert b"401" in done.stderr
+    assert main([*command, "--write-key", "wrong"]) == 2
+    assert "401" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -158,12 +160,12 @@ def test_a_collector_that_does_not_know_the_key_ends_the_replay(broker: Broker, 
     [("movielens-latest-small", 46_846, 346), ("cdnow", 34_639, 11_808)],
 )
 def test_every_row_of_the_real_data_is_an_event(
-    broker: Broker, name: str, events_expected: int, users_expected: int
+    broker: Broker, replay: Replay, name: str, events_expected: int, users_expected: int
 ) -> None:
     if not (SHARED / name).is_dir():
         pytest.skip("../shared/data is absent")
     topic = f"replay-{name}"
-    figures = replay(broker, SHARED / name, EXAMPLES / name / "mapping.yaml", "--topic", topic)
+    figures = replay(SHARED / name, EXAMPLES / name / "mapping.yaml", "--topic", topic)
     assert (figures["events_sent"], figures["dead_letters"]) == (events_expected, 0)
     ends = end_offsets(KafkaSettings(broker.bootstrap), replay_topic(topic))
     assert sum(ends.values()) == events_expected + PARTITIONS
