@@ -57,7 +57,8 @@ class Worlds(Protocol):
 
         Raises:
             UnknownWorkspace: no release of this workspace stands below those offsets.
-            WorldUnavailable: the topics have not come that far in time.
+            UnknownWorld: the topics do not reach that far.
+            WorldUnavailable: they could not be read in time.
         """
 
 

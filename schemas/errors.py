@@ -19,6 +19,7 @@ class Reason(StrEnum):
     TIME_OUT_OF_RANGE = "time_out_of_range"
     KEY_MISMATCH = "key_mismatch"
     UNKNOWN_WORKSPACE = "unknown_workspace"
+    UNKNOWN_WORLD = "unknown_world"
     UNMAPPED = "unmapped"
 
 
@@ -43,6 +44,13 @@ class UnknownWorkspace(DataError):
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.UNKNOWN_WORKSPACE, message)
+
+
+class UnknownWorld(DataError):
+    """The event names a world that does not exist yet. Its sender's collector reads another Kafka than the job."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.UNKNOWN_WORLD, message)
 
 
 class StateError(PersonalizationError):

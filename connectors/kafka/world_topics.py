@@ -12,7 +12,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from connectors.kafka.clients import broker_errors, make_consumer
 from connectors.kafka.settings import KafkaSettings
 from schemas.codec import Versioned, decode
-from schemas.errors import SchemaError, StateCorrupt, WorldUnavailable
+from schemas.errors import SchemaError, StateCorrupt, UnknownWorld, WorldUnavailable
 from schemas.ids import WorkspaceId
 from schemas.keys import split_key
 from schemas.library import Release
@@ -54,7 +54,8 @@ class WorldTopic(Generic[S]):
         """The offset of a workspace's newest record below `end`; reads on until `end` if need be.
 
         Raises:
-            WorldUnavailable: the topic did not come that far in time.
+            UnknownWorld: the topic does not reach that far.
+            WorldUnavailable: it does, but could not be read in time.
         """
         if end > self._next:
             self._read_until(end)
@@ -71,18 +72,16 @@ class WorldTopic(Generic[S]):
         found = self._kept.get(offset)
         return found if found is not None else self._read_again(offset)
 
-    def read_available(self) -> None:
-        """Read what has arrived, without waiting for more."""
-        with broker_errors(f"{self._part.topic} is read"):
-            end = self._consumer.end_offsets([self._part])[self._part]
-        if end > self._next:
-            self._read_until(end)
-
     def close(self) -> None:
         """Leave the topic."""
         self._consumer.close()
 
     def _read_until(self, end: int) -> None:
+        with broker_errors(f"{self._part.topic} is read"):
+            there = self._consumer.end_offsets([self._part])[self._part]
+        if end > there:
+            # Who stamped the event had read what he named: nothing is on its way.
+            raise UnknownWorld(f"expected a world below offset {there} of topic {self._part.topic}, got {end}")
         deadline = monotonic() + ARRIVAL_S
         while self._next < end:
             for record in self._poll():

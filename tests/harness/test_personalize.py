@@ -246,6 +246,12 @@ def test_an_unknown_workspace_is_refused(harness: OperatorHarness) -> None:
     assert [letter.reason for letter in harness.dead_letters] == [Reason.UNKNOWN_WORKSPACE]
 
 
+def test_a_world_that_is_not_there_is_refused(harness: OperatorHarness) -> None:
+    harness.send(rated("comedy", world=WorldRef(2, 0)))
+    harness.send(rated("comedy", world=WorldRef(1, 7)))
+    assert [letter.reason for letter in harness.dead_letters] == [Reason.UNKNOWN_WORLD] * 2
+
+
 def test_a_published_model_changes_what_is_likely(sample_release: Release) -> None:
     template = sample_release.templates[0]
     slot = template.slots[0]

@@ -6,7 +6,7 @@ from flink_jobs.cells import CELLS, CellName
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.worlds import World, make_world
 from schemas.codec import decode
-from schemas.errors import UnknownWorkspace
+from schemas.errors import UnknownWorkspace, UnknownWorld
 from schemas.ids import WorkspaceId
 from schemas.library import Release
 from schemas.models import ModelSnapshot
@@ -25,6 +25,8 @@ class FixedWorlds:
         if (workspace, ref) not in self._worlds:
             releases = [release for release in self._releases[: ref.library] if release.workspace == workspace]
             snapshots = [one for one in self._snapshots[: ref.models] if one.workspace == workspace]
+            if ref.library > len(self._releases) or ref.models > len(self._snapshots):
+                raise UnknownWorld("expected a world of the fixed ones, got one beyond")
             if not releases:
                 raise UnknownWorkspace("expected a release in the fixed worlds, found none")
             self._worlds[workspace, ref] = make_world(releases[-1], snapshots[-1] if snapshots else None)

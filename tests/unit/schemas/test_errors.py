@@ -45,6 +45,7 @@ def test_the_reasons_of_dead_letters_are_a_closed_list_that_dashboards_know() ->
         "too_deep",
         "too_large",
         "unknown_kind",
+        "unknown_world",
         "unknown_workspace",
         "unmapped",
         "wrong_type",
