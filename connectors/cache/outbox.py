@@ -18,6 +18,9 @@ from schemas.errors import BrokerUnavailable
 
 BATCH_ROWS = 500
 IDLE_S = 1.0
+GATHER_S = 0.05
+"""Pause after a batch that was not full, so that the next has many rows: a drain for each draw would take the
+interpreter from reads."""
 BACKOFF_S = (0.1, 5.0)
 """First and longest pause after a batch that Kafka did not acknowledge."""
 REQUEST_MS = 5_000
@@ -59,6 +62,8 @@ class Outbox:
                     if stopping.wait(self._pause_s):
                         return
                     self._pause_s = min(self._pause_s * 2, BACKOFF_S[1])
+                elif len(rows) < BATCH_ROWS:
+                    stopping.wait(GATHER_S)
         finally:
             self._close()
 
