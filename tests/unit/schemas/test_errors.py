@@ -15,11 +15,12 @@ from schemas.errors import (
     StateVersionError,
     TransientError,
     UnknownWorkspace,
+    UnknownWorld,
     WorldUnavailable,
 )
 
 FAMILIES = {
-    DataError: (SchemaError, UnknownWorkspace),
+    DataError: (SchemaError, UnknownWorkspace, UnknownWorld),
     StateError: (StateVersionError, StateCorrupt),
     TransientError: (CacheBusy, BrokerUnavailable, WorldUnavailable),
     ConfigError: (ConfigError,),
@@ -45,8 +46,8 @@ def test_the_reasons_of_dead_letters_are_a_closed_list_that_dashboards_know() ->
         "too_deep",
         "too_large",
         "unknown_kind",
-        "unknown_world",
         "unknown_workspace",
+        "unknown_world",
         "unmapped",
         "wrong_type",
     ]
