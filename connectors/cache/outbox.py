@@ -37,7 +37,8 @@ class Outbox:
     """Produces the outbox's rows in a thread of its own, until told to stop.
 
     A row is produced again after a crash between acknowledgement and removal: the same key and bytes,
-    which the job knows for a repeat.
+    which the job knows for a repeat. Mutant: remove rows before they are produced; then `test_serve_kill` misses
+    about one exposure in ten.
     """
 
     def __init__(self, store: CacheStore, kafka: KafkaSettings, meters: CacheMeters) -> None:
