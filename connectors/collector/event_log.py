@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from connectors.collector.threads import in_daemon_thread
 from connectors.kafka.clients import close_behind, make_producer
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable
@@ -98,7 +100,7 @@ class EventLog:
         """Reach Kafka, however long it takes."""
         while self._producer is None:
             try:
-                self._producer = await asyncio.to_thread(self._make)
+                self._producer = await in_daemon_thread(self._make)
             except (BrokerUnavailable, KafkaError) as error:
                 _log.warning("Kafka is not reached: %s", error)
                 await asyncio.sleep(RECONNECT_S)
@@ -135,7 +137,7 @@ class EventLog:
             await asyncio.wait([asyncio.shield(one) for one in self._pending.values()], timeout=grace_s)
         if producer is not None:
             with contextlib.suppress(KafkaTimeoutError):
-                await asyncio.to_thread(producer.close, grace_s)
+                await in_daemon_thread(partial(producer.close, grace_s))
 
     def _make(self) -> KafkaProducer:
         producer = make_producer(

@@ -38,7 +38,8 @@ COMMIT_MS = 10_000
 SESSION_MS = 10_000
 """After so long without a sign of life others take over. A member with a name of its own that begins again
 within this time goes on at once; one without a name waits until its former self is given up."""
-CLOSE_MS = 5_000
+CLOSE_MS = 3_000
+STOP_S = 5.0
 RETRY_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -78,9 +79,9 @@ class KafkaIn:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what was read, commit it, and return when the thread has ended."""
+        """Finish what was read, commit it, and return when the thread has ended, or waits for a broker that is away."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(STOP_S)
 
     def _follow(self) -> None:
         while not self._stop.is_set():

@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
 import uvloop
@@ -17,13 +18,15 @@ from connectors.collector.heart import beat
 from connectors.collector.kafka_in import KafkaIn
 from connectors.collector.keys import WriteKeys
 from connectors.collector.meters import Meters
+from connectors.collector.threads import in_daemon_thread
 from connectors.collector.world_tail import WorldTail
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from connectors.mappings.events import EventMaker
 from schemas.errors import BrokerUnavailable, ConfigError
 
-STOP_GRACE_S = 10
+STOP_GRACE_S = 8
+CLOSE_GRACE_S = 3.0
 RETRY_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -130,7 +133,7 @@ class _Collector:
     async def _prepare_topics(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(ensure_topics, self._order.kafka)
+                await in_daemon_thread(partial(ensure_topics, self._order.kafka))
             except (BrokerUnavailable, KafkaError) as error:
                 _log.warning("topics are not there yet: %s", error)
                 await asyncio.sleep(RETRY_S)
@@ -153,6 +156,6 @@ class _Collector:
 
     async def _stop(self, log: EventLog) -> None:
         if self._kafka_in is not None:
-            await asyncio.to_thread(self._kafka_in.stop)
-        await asyncio.to_thread(self._tail.stop)
-        await log.close(STOP_GRACE_S)
+            await in_daemon_thread(self._kafka_in.stop)
+        await in_daemon_thread(self._tail.stop)
+        await log.close(CLOSE_GRACE_S)

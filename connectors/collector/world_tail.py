@@ -14,6 +14,7 @@ from schemas.worlds import WorldRef
 
 POLL_MS = 200
 RETRY_S = 0.5
+STOP_S = 2.0
 _LIBRARY = TopicPartition(LIBRARY.name, 0)
 _MODELS = TopicPartition(MODELS.name, 0)
 
@@ -42,10 +43,10 @@ class WorldTail:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop following; returns when the thread has ended."""
+        """Stop following; returns when the thread has ended, or waits for a broker that is away."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def _follow(self) -> None:
         while not self._stop.is_set():

@@ -172,6 +172,17 @@ def test_wrong_settings_are_all_told_and_it_does_not_start(tmp_path: Path) -> No
         assert name in told
 
 
+def test_without_kafka_it_says_so_and_still_ends_when_told(tmp_path: Path) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    process = CollectorProcess(tmp_path / "log", free_port(), nobody, "--workspace-id", "lonely")
+    process.start()
+    wait_until(lambda: process.request("GET", "/healthz").status == 200, 30, "the collector to listen")
+    assert process.request("GET", "/readyz").status == 503
+    reply = process.post("/v1/track", b'{"userId": "u", "event": "E"}')
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert process.stop() == 0
+
+
 class Load:
     """Senders that repeat a batch until it is acknowledged, as clients do."""
 
