@@ -27,6 +27,8 @@ from schemas.errors import BrokerUnavailable, ConfigError
 
 STOP_GRACE_S = 8
 CLOSE_GRACE_S = 3.0
+KEEP_ALIVE_S = 75
+"""Clients send every few seconds; one that finds its connection closed under it has to send again."""
 RETRY_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -103,6 +105,7 @@ class _Collector:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=STOP_GRACE_S,
             )
         )

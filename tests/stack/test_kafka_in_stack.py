@@ -20,7 +20,7 @@ from schemas.errors import Reason
 from schemas.events import Event, decode_event
 from schemas.ids import UserId, WorkspaceId
 from schemas.keys import event_key
-from schemas.topics import DEAD_LETTERS, EVENTS
+from schemas.topics import DEAD_LETTERS, EVENTS, RECORD_BYTES_MAX
 from tests.stack.conftest import NewTopicName
 from tests.support.collector_process import CollectorProcess
 from tests.support.waiting import wait_until
@@ -36,7 +36,10 @@ BAD = {
     b'{"who": "u1"}': Reason.UNMAPPED,
     b'{"who": "u1", "when": 1000, "what": "E"}': Reason.TIME_OUT_OF_RANGE,
     b'{"who": "u1", "when": "soon", "what": "E"}': Reason.WRONG_TYPE,
+    b"x" * (RECORD_BYTES_MAX - 1_000): Reason.TOO_LARGE,
 }
+BAD_EVERY = 300
+"""Each 300th record is bad, so that each bad one comes once; the last is as large as a topic lets it be."""
 MAPPING = """\
 version: 1
 workspace: {workspace}
@@ -63,8 +66,8 @@ class Feed:
 
     def _record(self, number: int, chance: random.Random, now_ms: int) -> tuple[bytes, bytes]:
         user = f"u{chance.randrange(20)}"
-        if number % 100 == 50:
-            return user.encode(), list(BAD)[number // 100 % len(BAD)]
+        if number % BAD_EVERY == BAD_EVERY // 2:
+            return user.encode(), list(BAD)[number // BAD_EVERY]
         body = {
             "who": user,
             "when": now_ms - chance.randrange(1_000_000),
