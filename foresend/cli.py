@@ -6,7 +6,7 @@ import logging
 import sys
 from types import ModuleType
 
-from schemas.errors import ConfigError, TransientError
+from schemas.errors import ConfigError, PersonalizationError
 
 COMMANDS = {
     "collect": "foresend.commands.collect",
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         for problem in error.problems:
             print(f"foresend: {problem}", file=sys.stderr)
         return EXIT_WRONG_USE
-    except TransientError as error:
+    except PersonalizationError as error:
         print(f"foresend: {error}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import end_offsets, ensure_topics
 from foresend import processes
-from foresend.commands.job import job_order
+from foresend.jobs import job_order
 from foresend.local import ports
 from foresend.local.broker import Broker
 from foresend.local.mini_cluster import MiniCluster

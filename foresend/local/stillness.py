@@ -7,7 +7,7 @@ from time import monotonic, sleep
 from connectors.kafka.log_reader import GroupProgress
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import end_offsets
-from foresend.commands.job import group_of
+from foresend.jobs import group_of
 from foresend.local.flink_rest import FlinkRest
 from schemas.errors import TransientError
 from schemas.topics import Topic

@@ -10,7 +10,7 @@ from connectors.kafka.publishing import publish_release, publish_snapshot
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from flink_jobs.records import InputRecord
-from foresend.commands.job import job_order
+from foresend.jobs import job_order
 from foresend.local.broker import Broker
 from foresend.local.mini_cluster import MiniCluster
 from foresend.local.stillness import wait_taken

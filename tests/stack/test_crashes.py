@@ -8,7 +8,7 @@ from connectors.kafka.log_reader import read_log
 from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
-from foresend.commands.job import job_order
+from foresend.jobs import job_order
 from foresend.local.broker import Broker
 from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.stillness import progress_of_job, wait_taken
