@@ -31,11 +31,11 @@ from connectors.replay.to_topic import replay_to_topic
 from foresend.local import pipeline
 from foresend.processes import exit_on_sigterm
 from foresend.settings.kafka import add_kafka_arguments, kafka_settings
+from foresend.settings.workspace import add_workspace_argument, workspace_folder
 from schemas.errors import ConfigError
 from schemas.ids import WorkspaceId
 from schemas.topics import replay_topic
 from schemas.worlds import WorldRef
-from templates.workspace import SAMPLE
 
 DEFAULT_TOPIC = "replay"
 TOLD_MAX = 10
@@ -53,7 +53,7 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> ArgumentParse
     way.add_argument("--through-collector", metavar="URL", help="sent to a running collector instead")
     way.add_argument("--local", action="store_true", help="through a whole path here, left for `verify --local`")
     parser.add_argument("--write-key", default="", help="the collector's key of the workspace")
-    parser.add_argument("--workspace", type=Path, default=SAMPLE, metavar="DIR", help="with --local: to release")
+    add_workspace_argument(parser)
     parser.add_argument("--folder", type=Path, default=pipeline.DEFAULT_FOLDER, help="with --local: where it works")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     add_kafka_arguments(parser)
@@ -82,7 +82,7 @@ def run(arguments: Namespace) -> int:
 def _replay_locally(arguments: Namespace, mapping: Mapping) -> ReplayFigures:
     """Replay through broker, job and cache; their words go to files in the folder, and all have ended at the end."""
     exit_on_sigterm()
-    with pipeline.LocalPath(arguments.folder, arguments.workspace) as path:
+    with pipeline.LocalPath(arguments.folder, workspace_folder(arguments)) as path:
         with _watched() as watcher:
             workspace = WorkspaceId(arguments.workspace_id or path.workspace)
             figures = replay_rows(path.kafka, arguments.data, mapping, workspace, watcher=watcher)

@@ -8,10 +8,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from foresend.settings.workspace import add_workspace_argument, workspace_folder
 from templates.problems import Problem, Severity
-from templates.sources import SETTINGS_FILE
 from templates.validation import validate
-from templates.workspace import SAMPLE
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 
@@ -19,20 +18,14 @@ COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> ArgumentParser:
     """Add the command to the front door."""
     parser = subparsers.add_parser("validate", help="check a workspace: all problems at once")
-    parser.add_argument(
-        "--workspace",
-        type=Path,
-        metavar="DIR",
-        help=f"the folder that holds {SETTINGS_FILE} (default: this folder if it does, else the shipped sample)",
-    )
+    add_workspace_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for each problem")
     return parser
 
 
 def run(arguments: Namespace) -> int:
     """Check; 0 where the workspace is fit for release, 1 where it has errors. Warnings do not count."""
-    here = Path()
-    folder: Path = arguments.workspace or (here if (here / SETTINGS_FILE).is_file() else SAMPLE)
+    folder = workspace_folder(arguments)
     problems = validate(folder)
     if arguments.json:
         for problem in problems:

@@ -26,7 +26,7 @@ class CollectSettings:
     kafka: KafkaSettings
     host: str = "127.0.0.1"
     port: int = 8080
-    keys: dict[str, str] = field(default_factory=dict, repr=False, metadata={"variable": "FORESEND_KEYS"})
+    keys: dict[str, str] = field(default_factory=dict, repr=False)
     workspace_id: str = ""
     kafka_topic: str = ""
     kafka_mapping: Path | None = None
@@ -41,7 +41,7 @@ class CollectSettings:
         if not self.keys and not is_loopback(self.host):
             found.append(
                 f"collect.host: expected a loopback address, got {self.host}: without keys anybody could send; "
-                "set FORESEND_KEYS=key:workspace,… or collect on 127.0.0.1"
+                "set FORESEND_COLLECT_KEYS=key:workspace,… or collect on 127.0.0.1"
             )
         if not self.keys and not self.workspace_id:
             found.append("collect.workspace_id: is needed where there are no keys; give it with --workspace-id")

@@ -2,7 +2,6 @@
 
 A field `port` of section `collect` is `[collect] port = …` in the file and `FORESEND_COLLECT_PORT`
 in the environment. A field that is itself a dataclass is a section of its own, named like the field.
-Metadata `variable` of a field gives its variable another name.
 A dataclass may have a method `problems() -> list[str]` that tells what ranges and relations it breaks.
 """
 
@@ -99,7 +98,7 @@ class _Source:
             if found:
                 values[field.name] = value
             elif _is_required(field):
-                variable = _variable_of(section, field)
+                variable = _variable(section, field.name)
                 self.problems.append(f"{section}.{field.name}: is needed; set {variable} or give it otherwise")
                 readable = False
         if not readable:
@@ -124,7 +123,7 @@ class _Source:
             f"{section}.{name}: no such setting; known: {', '.join(names)}" for name in table if name not in names
         )
         start = _variable(section, "")
-        known = {_variable_of(section, field) for field in fields}
+        known = {_variable(section, field.name) for field in fields}
         self.problems.extend(
             f"{name}: no such setting of {section}"
             for name in self._environment
@@ -134,7 +133,7 @@ class _Source:
     def _value(
         self, section: str, table: Mapping[str, Any], path: str, field: dataclasses.Field[Any], hint: Any
     ) -> tuple[bool, Any]:
-        name, variable = field.name, _variable_of(section, field)
+        name, variable = field.name, _variable(section, field.name)
         if path + name in self._given:
             return True, _typed(self._given[path + name], hint, f"{section}.{name}")
         if variable in self._environment:
@@ -146,11 +145,6 @@ class _Source:
 
 def _variable(section: str, name: str) -> str:
     return f"{PREFIX}_{section}_{name}".upper()
-
-
-def _variable_of(section: str, field: dataclasses.Field[Any]) -> str:
-    named: str = field.metadata.get("variable", "")
-    return named or _variable(section, field.name)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

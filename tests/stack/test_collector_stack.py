@@ -39,7 +39,7 @@ KINDS = ("identify", "track", "page", "screen", "group", "alias")
 @pytest.fixture(scope="module")
 def collector(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
     log = tmp_path_factory.mktemp("collector") / "collector.log"
-    process = CollectorProcess(log, free_port(), broker.bootstrap, FORESEND_KEYS=f"{KEY}:{SHOP}")
+    process = CollectorProcess(log, free_port(), broker.bootstrap, FORESEND_COLLECT_KEYS=f"{KEY}:{SHOP}")
     process.start()
     process.wait_ready()
     yield process

@@ -112,7 +112,7 @@ def test_bad_rows_become_dead_letters_with_their_place(broker: Broker, replay: R
 
 @pytest.fixture
 def collector(broker: Broker, replay: Replay, tmp_path: Path) -> Iterator[CollectorProcess]:
-    process = CollectorProcess(tmp_path / "log", free_port(), broker.bootstrap, FORESEND_KEYS="k:replayed")
+    process = CollectorProcess(tmp_path / "log", free_port(), broker.bootstrap, FORESEND_COLLECT_KEYS="k:replayed")
     process.start()
     process.wait_ready()
     yield process

@@ -199,5 +199,5 @@ def _variables() -> set[str]:
     """Every variable that the settings of some program read."""
     found = set()
     for section, kind in (("kafka", KafkaSettings), ("collect", CollectSettings), (SECTION, ServeSettings)):
-        found |= {loading._variable_of(section, field) for field in dataclasses.fields(kind)}
+        found |= {loading._variable(section, field.name) for field in dataclasses.fields(kind)}
     return found

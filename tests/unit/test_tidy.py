@@ -119,12 +119,18 @@ def wide_catches(source: Source) -> list[str]:
     """Whoever only tidies up and raises again may catch everything."""
     found = []
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[-1]) != "raise":
+        if isinstance(node, ast.ExceptHandler) and not _passes_on(node):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             names = {ast.unparse(one) for one in caught if one}
             if node.type is None or names & {"Exception", "BaseException"}:
                 found.append(f"except {', '.join(sorted(names))}:{node.lineno}")
     return found
+
+
+def _passes_on(handler: ast.ExceptHandler) -> bool:
+    """Whether the error goes on: raised again, or handed whole to whoever waits for the result."""
+    last = ast.unparse(handler.body[-1])
+    return last == "raise" or last.endswith(f".set_exception({handler.name})")
 
 
 def undocumented(source: Source) -> list[str]:

@@ -14,7 +14,7 @@ BASE = {"FORESEND_KAFKA_BOOTSTRAP": "host:9092"}
 
 
 def test_keys_are_read_from_their_own_variable() -> None:
-    environment = {**BASE, "FORESEND_KEYS": "k1:shop,k2:store", "FORESEND_COLLECT_HOST": "192.0.2.1"}
+    environment = {**BASE, "FORESEND_COLLECT_KEYS": "k1:shop,k2:store", "FORESEND_COLLECT_HOST": "192.0.2.1"}
     settings = load(CollectSettings, "collect", environment=environment)
     assert settings.keys == {"k1": "shop", "k2": "store"}
     assert "k1" not in repr(settings)
