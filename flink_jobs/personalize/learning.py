@@ -19,11 +19,11 @@ def is_reward(event: Event) -> bool:
 def open_exposure(state: UserState, event: Event, position: Position, world: World) -> bool:
     """Remember what was shown until its reward comes or its window ends.
 
-    A fallback teaches nothing. When too many are open the oldest is closed without a reward;
+    A fallback teaches nothing, and one send is one exposure, however often it is told. When too many are open the oldest is closed without a reward;
     returns whether something was learnt from that.
     """
-    shown = event.exposure
-    if shown is None or shown.candidate < 0:
+    shown, still_open = event.exposure, state.exposures.get().items
+    if shown is None or shown.candidate < 0 or any(item.send_id == shown.send_id for item in still_open):
         return False
     new = OpenExposure(
         send_id=shown.send_id,
@@ -33,7 +33,7 @@ def open_exposure(state: UserState, event: Event, position: Position, world: Wor
         variants=shown.variants,
         features=shown.features,
     )
-    items = (*state.exposures.get().items, new)
+    items = (*still_open, new)
     overflow, items = items[:-OPEN_EXPOSURES_MAX], items[-OPEN_EXPOSURES_MAX:]
     for exposure in overflow:
         learn_from(state, exposure, world, clicked=False)

@@ -63,6 +63,10 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     _add_folder(cluster_up, flink_cluster.DEFAULT_FOLDER)
     cluster_up.set_defaults(act=_cluster_up)
 
+    savepoint = cluster.add_parser("savepoint", help="stop the running job with a savepoint, and print its path")
+    _add_folder(savepoint, flink_cluster.DEFAULT_FOLDER)
+    savepoint.set_defaults(act=_savepoint)
+
     cluster_down = cluster.add_parser("down", help="stop it; checkpoints and savepoints stay")
     _add_folder(cluster_down, flink_cluster.DEFAULT_FOLDER)
     cluster_down.set_defaults(act=_cluster_down)
@@ -142,6 +146,20 @@ def _cluster_down(arguments: Namespace) -> int:
     cluster.stop()
     folder = cluster.home.folder
     print(f"Flink in {folder} is stopped." if found else f"No Flink was running in {folder}.")
+    return 0
+
+
+def _savepoint(arguments: Namespace) -> int:
+    """The path is all that goes to standard output, ready for `foresend job … --from-savepoint`."""
+    cluster = FlinkCluster(arguments.folder)
+    if not cluster.is_running:
+        raise ConfigError(f"no Flink is running in {cluster.home.folder}: start it with `foresend local cluster up`")
+    running = [job for job in cluster.rest.jobs() if cluster.rest.tasks_running(job)]
+    if not running:
+        raise ConfigError("no job is running all of its tasks: submit one, or wait until it does")
+    for job in running:
+        _say(f"Stopping job {job} ...")
+        print(cluster.rest.stop_with_savepoint(job))
     return 0
 
 

@@ -141,6 +141,14 @@ def test_open_exposures_are_bounded_and_the_oldest_closes_unrewarded(harness: Op
     assert harness.cell(MODELS.name, KEY) is not None
 
 
+def test_a_send_told_twice_is_one_exposure(harness: OperatorHarness) -> None:
+    harness.send(rated("comedy"))
+    shown = newsletter(harness)
+    harness.send(exposed(shown, "s1", START_MS + 1))
+    harness.send(exposed(shown, "s1", START_MS + 2))
+    assert len(decode(OpenExposures, harness.cell(EXPOSURES.name, KEY) or b"").items) == 1
+
+
 def test_a_timer_and_the_next_event_do_the_same(sample_release: Release) -> None:
     """Given two users with the same log, one of whom is woken by the timer and one by his next event."""
     program = FixedProgram((encode(sample_release),))

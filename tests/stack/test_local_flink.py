@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from foresend.cli import main
 from foresend.local.flink_client import JobOrder
 from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.mini_cluster import MiniCluster
@@ -17,15 +18,17 @@ SETTINGS = {"execution.checkpointing.interval": "1 s"}
 SCRIPT = Path(__file__).parent / "jobs" / "endless.py"
 
 
-def test_a_cluster_takes_a_job_stops_it_with_a_savepoint_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_a_cluster_takes_a_job_stops_it_with_a_savepoint_and_leaves_nothing_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # That a job survives its task manager is shown with the real job, in test_crashes.py.
     with FlinkCluster(tmp_path, task_managers=1, settings=SETTINGS) as cluster:
         with pytest.raises(ConfigError, match="a Flink cluster is already running"):
             FlinkCluster(tmp_path).start()
         job = cluster.submit(JobOrder(SCRIPT))
         wait_until(lambda: cluster.rest.tasks_running(job), 90, "the job to run")
-        savepoint = cluster.rest.stop_with_savepoint(job)
-        assert Path(savepoint.removeprefix("file:")).is_dir()
+        assert main(["local", "cluster", "savepoint", "--folder", str(tmp_path)]) == 0
+        assert Path(capsys.readouterr().out.strip().removeprefix("file:")).is_dir()
         assert cluster.rest.jobs() == {job: "FINISHED"}
         task_manager = Identity.of(cluster.pid_of_task_manager(1))
         assert task_manager is not None
