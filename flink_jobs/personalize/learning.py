@@ -19,8 +19,8 @@ def is_reward(event: Event) -> bool:
 def open_exposure(state: UserState, event: Event, position: Position, world: World) -> bool:
     """Remember what was shown until its reward comes or its window ends.
 
-    A fallback teaches nothing, and one send is one exposure, however often it is told. When too many are open the oldest is closed without a reward;
-    returns whether something was learnt from that.
+    A fallback teaches nothing, and one send is one exposure, however often it is told. When too many are open
+    the oldest is closed without a reward; returns whether something was learnt from that.
     """
     shown, still_open = event.exposure, state.exposures.get().items
     if shown is None or shown.candidate < 0 or any(item.send_id == shown.send_id for item in still_open):
