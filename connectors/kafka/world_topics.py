@@ -11,8 +11,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from connectors.kafka.clients import broker_errors, make_consumer
 from connectors.kafka.settings import KafkaSettings
-from schemas.codec import Versioned, decode
-from schemas.errors import SchemaError, StateCorrupt, UnknownWorld, WorldUnavailable
+from schemas.codec import decode
+from schemas.errors import Reason, SchemaError, StateError, UnknownWorld, WorldUnavailable
 from schemas.ids import WorkspaceId
 from schemas.keys import split_key
 from schemas.library import Release
@@ -25,7 +25,7 @@ ARRIVAL_S = 30.0
 """How long an event may wait for a record that it names: its collector had read it, so it is there."""
 POLL_MS = 500
 
-S = TypeVar("S", bound=Versioned)
+S = TypeVar("S", Release, ModelSnapshot)
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +37,7 @@ class WorldTopic(Generic[S]):
 
     def __init__(self, settings: KafkaSettings, topic: Topic, kind: type[S]) -> None:
         self._part = TopicPartition(topic.name, 0)
-        self._kind = kind
+        self._kind: type[S] = kind
         self._consumer = make_consumer(settings)
         self._consumer.assign([self._part])
         self._consumer.seek_to_beginning(self._part)
@@ -114,9 +114,9 @@ class WorldTopic(Generic[S]):
     def _index(self, record: ConsumerRecord) -> None:
         offset: int = record.offset
         try:
-            workspace = WorkspaceId(split_key(record.key or b"", 2)[0])
             value = decode(self._kind, record.value or b"")
-        except (StateCorrupt, SchemaError) as error:
+            workspace = _workspace_of(record.key or b"", value)
+        except (StateError, SchemaError) as error:
             _log.warning("passed over %s at offset %d: %s", self._part.topic, offset, error)
             return
         self._offsets.setdefault(workspace, []).append(offset)
@@ -127,6 +127,12 @@ class WorldTopic(Generic[S]):
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
         return value
+
+
+def _workspace_of(key: bytes, value: Release | ModelSnapshot) -> WorkspaceId:
+    if split_key(key, 2)[0] != value.workspace:
+        raise SchemaError(Reason.KEY_MISMATCH, "expected the record of the key's workspace, got another one's")
+    return value.workspace
 
 
 def library_topic(settings: KafkaSettings) -> WorldTopic[Release]:
