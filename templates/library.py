@@ -24,6 +24,7 @@ from templates.expressions import (
     pieces_of,
     references,
 )
+from templates.release_check import faults_of_release
 from templates.send_marks import MARKS, mark
 from templates.values import field_value, fields_of
 
@@ -86,6 +87,9 @@ class Library:
         Raises:
             ConfigError: the release holds what no compiler of ours would make.
         """
+        faults = faults_of_release(release)
+        if faults:
+            raise ConfigError(faults)
         self.release = release
         self.templates = release.templates
         self._templates = {template.name: template for template in release.templates}

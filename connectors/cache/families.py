@@ -45,7 +45,7 @@ SENDS = Family(
     purpose="what was drawn for a send, so that a repeat is answered the same",
     retention="48 hours",
     personal=True,
-    erasure="never answered once the user has a grave; ages out in 48 hours",
+    erasure="never answered again once the user was erased (`erasures`); ages out in 48 hours",
 )
 SEND_TIMES = Family(
     name="send_times",
@@ -54,6 +54,14 @@ SEND_TIMES = Family(
     retention="48 hours",
     personal=False,
     erasure="holds send ids only",
+)
+ERASURES = Family(
+    name="erasures",
+    key="a key of `entries`",
+    purpose="when the user was erased, so that no send from before is answered again, also after the grave is gone",
+    retention="48 hours, as long as `sends`",
+    personal=True,
+    erasure="it is the erasure; ages out in 48 hours",
 )
 OUTBOX = Family(
     name="outbox",
@@ -80,4 +88,4 @@ META = Family(
     erasure="holds no person",
 )
 
-FAMILIES = (ENTRIES, RELEASES, SENDS, SEND_TIMES, OUTBOX, OFFSETS, META)
+FAMILIES = (ENTRIES, RELEASES, SENDS, SEND_TIMES, ERASURES, OUTBOX, OFFSETS, META)

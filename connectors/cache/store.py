@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connectors.cache.families import (
     ENTRIES,
+    ERASURES,
     LAYOUT,
     META,
     OFFSETS,
@@ -113,6 +114,11 @@ class CacheStore:
         row = self._database.get(SENDS, join_key(workspace, send_id))
         return None if row is None else decode(Served, row)
 
+    def erased_ms(self, key: bytes) -> int:
+        """When the user of an entry's key was erased last, within the time that sends are remembered; else 0."""
+        row = self._database.get(ERASURES, key)
+        return 0 if row is None else unpack_number(row)
+
     def remember_send(
         self, workspace: WorkspaceId, send_id: SendId, served: Served, outbox: Sequence[OutboxRow]
     ) -> None:
@@ -137,7 +143,11 @@ class CacheStore:
             batch.delete(SENDS, key[NUMBER_BYTES:])
             batch.delete(SEND_TIMES, key)
             swept += 1
-        if swept:
+        # Few people are erased in 48 hours, so all rows are looked at.
+        old_erasures = [key for key, at_ms in self._database.scan(ERASURES) if at_ms < oldest_kept]
+        for key in old_erasures:
+            batch.delete(ERASURES, key)
+        if swept or old_erasures:
             self.commit(batch)
         return swept
 

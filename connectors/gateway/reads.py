@@ -172,7 +172,8 @@ class Reads:
                 HTTPStatus.CONFLICT, "send_id_taken", "expected a new send id, got one of another user or template"
             )
         entry = self._store.entry(key)
-        if entry is not None and decode(Communication, entry).grave:
+        is_grave = entry is not None and decode(Communication, entry).grave
+        if is_grave or sent.at_ms <= self._store.erased_ms(key):
             raise _gone()
         release = self._releases.find(workspace, sent.release)
         if release is None:

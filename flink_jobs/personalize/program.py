@@ -13,10 +13,11 @@ from schemas.codec import encode
 from schemas.errors import Reason, SchemaError
 from schemas.events import MILLIS_END, EventKind, decode_event
 from schemas.keys import HEARTBEAT_USER, SYSTEM_WORKSPACE, event_key, join_key, user_key
+from schemas.topics import PARTITIONS
 
 MALFORMED = "malformed"
 """State key of records whose own key names nobody: they all become dead letters, and keep no state."""
-_HEARTBEATS = join_key(SYSTEM_WORKSPACE, HEARTBEAT_USER) + b"|"
+_HEARTBEATS = frozenset(join_key(SYSTEM_WORKSPACE, HEARTBEAT_USER, str(number)) for number in range(PARTITIONS))
 
 
 def state_key_of(key: bytes | None) -> str:
@@ -59,7 +60,7 @@ class PersonalizeStep:
         Raises:
             DataError: it is no event, or not the event that its key tells.
         """
-        if record.key.startswith(_HEARTBEATS) or not record.value:
+        if record.key in _HEARTBEATS or not record.value:
             return Outcome()
         if not 0 <= record.position.log_ms < MILLIS_END:
             raise SchemaError(Reason.TIME_OUT_OF_RANGE, "expected a log time in milliseconds since 1970, got another")

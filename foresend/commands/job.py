@@ -40,4 +40,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"job {job} runs; logs in {mini.log}", file=sys.stderr)
         while (code := mini.wait(timeout_s=1.0)) is None:
             pass
+        if code:
+            print(f"foresend: the job ended with code {code}; why is told at the end of {mini.log}", file=sys.stderr)
         return 1 if code else 0

@@ -78,7 +78,8 @@ class MiniCluster:
         with processes.exclusive(self.home.folder / "start.lock"):
             processes.clear_leftover(record, "a job")
             self.home.write(ports.free_port(), ports.free_port(), self._settings)
-            self.log.unlink(missing_ok=True)
+            if self.log.exists():
+                self.log.replace(self.log.with_name("job.previous.log"))
             # One archive serves every program of Flink's; this JVM loads the classes of them all.
             self._archive = ClassArchive.of("flink", class_path(), record=not detached)
             line = order.command_line("--target", "local")

@@ -243,6 +243,21 @@ def test_an_erased_user_is_gone_for_every_template_and_for_repeats(node: Gateway
     assert len(node.told()) == 1
 
 
+@pytest.mark.parametrize("afterwards", ["a new life", "a tombstone"])
+def test_what_was_sent_before_an_erasure_stays_gone_when_the_user_comes_back(
+    node: GatewayInProcess, afterwards: str
+) -> None:
+    node.post(ANNA_NEWS, "s1")
+    grave(node)
+    if afterwards == "a new life":
+        node.entry(communication(number=91))
+    else:
+        node.record(COMMUNICATIONS.name, communication_key(WORKSPACE, NEWS, ANNA), None)
+    repeated, new = node.post(ANNA_NEWS, "s1"), node.post(ANNA_NEWS, "s2")
+    assert (repeated.status, repeated.json["type"]) == (410, "urn:foresend:problem:erased")
+    assert new.status == 200
+
+
 # Looks
 
 

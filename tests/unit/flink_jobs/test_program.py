@@ -81,10 +81,15 @@ def test_the_systems_own_names_are_nobodys(harness: OperatorHarness, fields: dic
 
 
 def test_heartbeats_and_tombstones_of_events_change_nothing(harness: OperatorHarness) -> None:
-    beat = event(EventKind.HEARTBEAT, workspace=SYSTEM_WORKSPACE, user=HEARTBEAT_USER)
+    beat = event(EventKind.HEARTBEAT, workspace=SYSTEM_WORKSPACE, user=HEARTBEAT_USER, record_id="0")
     harness.send(beat)
     harness.send_bytes(b"sample|ana|r1", b"", START_MS)
     assert (harness.dead_letters, harness.outputs, harness.snapshot()) == ([], [], ({}, []))
+
+
+def test_nothing_hides_behind_a_key_like_a_heartbeats(harness: OperatorHarness) -> None:
+    harness.send_bytes(b"-|heartbeat|zz", encode_event(event(EventKind.TRACK)), START_MS)
+    assert [letter.reason for letter in harness.dead_letters] == [Reason.KEY_MISMATCH]
 
 
 def test_odd_users_are_users(harness: OperatorHarness) -> None:
