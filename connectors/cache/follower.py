@@ -27,8 +27,8 @@ FETCH_WAIT_MS = 100
 ANSWER_MS = 5_000
 BACKOFF_S = 1.0
 ABSENT_MS_MAX = DAY_MS * 20 // 24
-"""Kafka keeps a tombstone for a day (`delete.retention.ms`): a node away for longer may have missed one,
-so it reads everything anew."""
+"""A node away for longer may have missed a tombstone, so it reads everything anew. Our own topics keep one for
+30 days (`delete.retention.ms`); a day is Kafka's default, which a topic that others made may have."""
 _LIBRARY = TopicPartition(LIBRARY.name, 0)
 _MODELS = TopicPartition(MODELS.name, 0)
 
