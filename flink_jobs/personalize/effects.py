@@ -18,9 +18,7 @@ class Effects:
     """The result of one step.
 
     changed     the profile is to be stored (a no-op leaves its bytes alone)
-    wake_at_ms  event time of the next deadline; 0 where none is due
     """
 
     changed: bool = False
-    wake_at_ms: int = 0
     outputs: list[Output] = field(default_factory=list)

@@ -102,4 +102,4 @@ def _store(cells: CellAccess, state: UserState, effects: Effects, woken_at_ms: i
             if packed is not None:
                 cells.write(row.name, packed)
     outputs = [OutputRecord(out.key, None if out.value is None else encode(out.value)) for out in effects.outputs]
-    return Outcome(outputs, effects.wake_at_ms, woken_at_ms)
+    return Outcome(outputs, next_deadline_ms(state), woken_at_ms)

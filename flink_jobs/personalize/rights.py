@@ -5,8 +5,8 @@ from flink_jobs.personalize.state import UserState
 from online_models.cells import Emitted, Profile
 from schemas.decisions import Communication
 from schemas.events import BEHAVIOUR, Event, EventKind
-from schemas.ids import ReleaseId, TemplateName, UserId, WorkspaceId
-from schemas.keys import communication_key, split_key
+from schemas.ids import ReleaseId, TemplateName
+from schemas.keys import communication_key
 from schemas.versions import Position
 
 TOMBSTONE_AFTER_MS = 3_600_000
@@ -52,5 +52,5 @@ def bury(state: UserState, effects: Effects) -> None:
 
 
 def _key(state: UserState, template: TemplateName) -> bytes:
-    workspace, user = split_key(state.user_key, 2)
-    return communication_key(WorkspaceId(workspace), template, UserId(user))
+    workspace, user = state.owner
+    return communication_key(workspace, template, user)

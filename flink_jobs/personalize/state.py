@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 from online_models.cells import OpenExposures, Profile
 from online_models.slot_model import UserModels
 from schemas.codec import Cell, decode, encode
+from schemas.ids import UserId, WorkspaceId
+from schemas.keys import split_key
 
 C = TypeVar("C", bound=Cell)
 Load = Callable[[], bytes | None]
@@ -54,6 +56,12 @@ class UserState:
         self.profile = decode(Profile, profile) if profile else Profile()
         self.models = LazyCell(UserModels, load_models)
         self.exposures = LazyCell(OpenExposures, load_exposures)
+
+    @property
+    def owner(self) -> tuple[WorkspaceId, UserId]:
+        """Whose state it is."""
+        workspace, user = split_key(self.user_key, 2)
+        return WorkspaceId(workspace), UserId(user)
 
     def forget(self) -> None:
         """Empty every cell but what a grave keeps: its place in the log, and which events were seen."""

@@ -9,8 +9,6 @@ from flink_jobs.worlds import World, Worlds
 from online_models.features import observe, remember_context, remember_traits
 from online_models.repeats import hash_of, is_repeat, remember
 from schemas.events import BEHAVIOUR, Event, EventKind, check_time
-from schemas.ids import UserId, WorkspaceId
-from schemas.keys import split_key
 from schemas.versions import Position
 
 
@@ -27,9 +25,9 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     world = worlds(event.workspace, state.profile.world.join(event.world))
     event_hash = hash_of(event.id)
     if is_repeat(state.profile.seen, event_hash):
-        return Effects(wake_at_ms=next_deadline_ms(state))
+        return Effects()
     if state.profile.erased_at_ms and is_from_before(state.profile, event):
-        return Effects(wake_at_ms=next_deadline_ms(state))
+        return Effects()
     effects = on_deadline(state, position.log_ms, worlds)
     profile = state.profile
     profile.seen = remember(profile.seen, event_hash)
@@ -42,7 +40,6 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
         profile.is_grave, profile.tombstone_at_ms = False, 0
         causes = _take(state, event, position, world)
         compose(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
-    effects.wake_at_ms = next_deadline_ms(state)
     return effects
 
 
@@ -58,14 +55,13 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
         if state.profile.is_grave:
             bury(state, effects)
             continue
-        workspace, user = _owner(state)
+        workspace, user = state.owner
         world = worlds(workspace, state.profile.world)
         overdue = overdue_exposure(state, due_ms)
         if overdue:
             learn_from(state, overdue, world, clicked=False)
         compose(state, Moment(workspace, user, world, due_ms), {"learnt"} if overdue else {"validity"}, effects)
         _pass_validity(state, due_ms)
-    effects.wake_at_ms = next_deadline_ms(state)
     return effects
 
 
@@ -102,8 +98,3 @@ def _take(state: UserState, event: Event, position: Position, world: World) -> s
     if before != (profile.locale, profile.timezone, profile.traits):
         causes.add("shown")
     return causes
-
-
-def _owner(state: UserState) -> tuple[WorkspaceId, UserId]:
-    workspace, user = split_key(state.user_key, 2)
-    return WorkspaceId(workspace), UserId(user)
