@@ -2,15 +2,14 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Protocol
 
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.world_topics import library_topic, models_topic
+from online_models.menus import Menu, Menus
 from online_models.policy import policy_of
-from online_models.rules import Rules
 from schemas.errors import ConfigError, UnknownWorkspace
-from schemas.ids import FieldName, SlotName, TemplateName, VariantId, WorkspaceId
+from schemas.ids import FieldName, TemplateName, WorkspaceId
 from schemas.library import Release, Template
 from schemas.models import ModelSnapshot
 from schemas.worlds import WorldRef
@@ -18,7 +17,6 @@ from templates.library import Library
 
 WORLDS_KEPT_MAX = 16
 """Compiled worlds kept: the newest of each workspace, and those that late events still name."""
-RULES_KEPT_MAX = 256
 _log = logging.getLogger(__name__)
 
 
@@ -33,20 +31,11 @@ class World:
         self.template_names = frozenset(template.name for template in self.templates)
         self.policy = policy_of(self.settings.policy)
         self.shown_traits = frozenset(FieldName(f.name) for template in self.templates for f in template.fields)
-        self._rules: dict[tuple[TemplateName, tuple[tuple[VariantId, ...], ...]], Rules] = {}
+        self._menus = {template.name: Menus(template, models) for template in self.templates}
 
-    def rules(self, template: Template, allowed: tuple[tuple[VariantId, ...], ...]) -> Rules:
-        """A template's content rules by index into the variants that are allowed now."""
-        key = (template.name, allowed)
-        found = self._rules.get(key)
-        if found is None:
-            slots: Sequence[tuple[SlotName, Sequence[VariantId]]] = [
-                (slot.name, variants) for slot, variants in zip(template.slots, allowed, strict=True)
-            ]
-            if len(self._rules) >= RULES_KEPT_MAX:
-                self._rules.clear()
-            found = self._rules[key] = Rules.of(template.rules, slots)
-        return found
+    def menu(self, template: TemplateName, at_ms: int) -> Menu:
+        """What a template can show at a time."""
+        return self._menus[template].at(at_ms)
 
 
 class Worlds(Protocol):

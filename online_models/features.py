@@ -81,7 +81,7 @@ def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
 
 def affinity(shares: Mapping[int | str, float], tags: Sequence[Tag]) -> float:
     """How much of a user's engagement goes to a variant's tags, from 0 to 1."""
-    return min(1.0, sum(shares.get(tag, 0.0) for tag in tags))
+    return min(1.0, sum([shares[tag] for tag in tags if tag in shares], 0.0))
 
 
 def _engage(profile: Profile, tag: Tag, weight: float, at_ms: int, half_life_ms: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from online_models.features import affinity
 from online_models.slot_model import SlotModel
-from schemas.ids import VariantId
+from schemas.ids import Tag, VariantId
 from schemas.library import Variant
 from schemas.models import SlotPrior
 
@@ -39,26 +39,51 @@ class SlotScores:
         return array("f", self.affinities).tobytes()
 
 
-def score_slot(
-    variants: Sequence[Variant], shares: Mapping[int | str, float], prior: SlotPrior, model: SlotModel
-) -> SlotScores:
-    """Score each variant for one user: the population's logit, and the user's own offset on top of it."""
-    affinities = array("f", [affinity(shares, variant.tags) for variant in variants])
-    rows = [variant_features(variant, near) for variant, near in zip(variants, affinities, strict=True)]
-    terms = array("f", [term for x in rows for term in (prior_logit(prior, x), model.offset(x))])
-    deviation = 1.0 / (1.0 + model.experience) ** 0.5
-    return SlotScores(
-        variants=tuple(variant.id for variant in variants),
-        terms=tuple(zip(terms[::2], terms[1::2], strict=True)),
-        uncertainties=(deviation,) * len(variants),
-        affinities=tuple(affinities),
-    )
+class SlotScorer:
+    """Scores the variants of one slot: the population's logit, and the user's own offset on top of it.
+
+    Built once for each slot and prior, so that scoring a user looks up nothing but what is his own.
+    """
+
+    __slots__ = ("_near_weight", "_priors", "_tags", "variants")
+
+    def __init__(self, variants: Sequence[Variant], prior: SlotPrior) -> None:
+        self.variants = tuple(variant.id for variant in variants)
+        self._tags = tuple(variant.tags for variant in variants)
+        self._near_weight = prior.weights.get("affinity", 0.0)
+        self._priors = [prior_logit(prior, variant_features(variant, 0.0)) for variant in variants]
+
+    def score(self, shares: Mapping[int | str, float], model: SlotModel) -> SlotScores:
+        """Score each variant for one user.
+
+        shares  the parts of the user's engagement that go to each tag
+        """
+        affinities = array("f", [affinity(shares, tags) for tags in self._tags])
+        near_weight = self._near_weight
+        priors = [prior + near_weight * near for prior, near in zip(self._priors, affinities, strict=True)]
+        terms = array("f", [0.0]) * (2 * len(priors))
+        terms[::2] = array("f", priors)
+        if model.experience:
+            columns = zip(self.variants, self._tags, affinities, strict=True)
+            terms[1::2] = array("f", [model.offset(features_of(*column)) for column in columns])
+        deviation = 1.0 / (1.0 + model.experience) ** 0.5
+        return SlotScores(
+            variants=self.variants,
+            terms=tuple(zip(terms[::2], terms[1::2], strict=True)),
+            uncertainties=(deviation,) * len(priors),
+            affinities=tuple(affinities),
+        )
 
 
 def variant_features(variant: Variant, near: float) -> dict[str, float]:
     """What a variant is to a user: itself, its tags, and the user's affinity to them."""
-    x = {"affinity": near, f"variant:{variant.id}": 1.0}
-    for tag in variant.tags:
+    return features_of(variant.id, variant.tags, near)
+
+
+def features_of(variant: VariantId, tags: Sequence[Tag], near: float) -> dict[str, float]:
+    """`variant_features` of a variant's parts."""
+    x = {"affinity": near, f"variant:{variant}": 1.0}
+    for tag in tags:
         x[f"tag:{tag}"] = 1.0
     return x
 

@@ -10,12 +10,13 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.candidates import select
 from online_models.cells import Emitted, Profile
-from online_models.scoring import SlotScores, score_slot
+from online_models.menus import Menu
+from online_models.scoring import SlotScores
 from online_models.shift import shifted
 from schemas.decisions import Candidate, Communication, Decision, SlotDecision
 from schemas.ids import DecisionId, FieldName, Locale, UserId, WorkspaceId
 from schemas.keys import communication_key
-from schemas.library import Template, Variant
+from schemas.library import Template
 from schemas.versions import Version
 
 
@@ -34,15 +35,14 @@ class _Shown:
     """What a message of one template would be made of, at one moment."""
 
     template: Template
+    menu: Menu
     locale: Locale
     fields: Mapping[FieldName, str]
-    allowed: tuple[tuple[Variant, ...], ...]
-    until_ms: int
 
     def digest(self) -> bytes:
         """Changes when anything shown, or able to be shown, does."""
-        names = [variant.id for slot in self.allowed for variant in slot]
-        return blake2b(repr((self.locale, sorted(self.fields.items()), names)).encode(), digest_size=8).digest()
+        own = repr((self.locale, sorted(self.fields.items()), self.menu.variants))
+        return blake2b(own.encode(), digest_size=8).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _look(
     decision = _decide(profile, moment, shown, preference, seed, cause)
     effects.outputs.append(Output(key, _communication(moment.world, shown, decision, version)))
     packed = tuple(array("f", probabilities).tobytes() for probabilities in preference.distributions)
-    profile.emitted[template.name] = Emitted(moment.world.library.release.id, digest, packed, shown.until_ms)
+    profile.emitted[template.name] = Emitted(moment.world.library.release.id, digest, packed, shown.menu.until_ms)
 
 
 def _cause(causes: set[str], emitted: Emitted | None, digest: bytes, preference: _Preference, world: World) -> str:
@@ -126,30 +126,19 @@ def _cause(causes: set[str], emitted: Emitted | None, digest: bytes, preference:
 
 
 def _prefer(state: UserState, world: World, shown: _Shown, shares: Mapping[int | str, float]) -> _Preference:
-    models, name = state.models.get(), shown.template.name
+    models, name, learning = state.models.get(), shown.template.name, world.settings.learning
     scores = tuple(
-        score_slot(
-            variants,
-            shares,
-            world.models.prior_of(name, slot.name),
-            models.model_of(name, slot.name, world.settings.learning),
-        )
-        for slot, variants in zip(shown.template.slots, shown.allowed, strict=True)
+        scorer.score(shares, models.model_of(name, slot.name, learning))
+        for slot, scorer in zip(shown.template.slots, shown.menu.scorers, strict=True)
     )
     return _Preference(scores, tuple(world.policy.probabilities(s.scores, s.uncertainties) for s in scores))
 
 
 def _shown(profile: Profile, moment: Moment, template: Template) -> _Shown:
-    library, at_ms = moment.world.library, moment.at_ms
+    library = moment.world.library
     locale = library.locale_for(template, profile.locale)
-    bounds = (b for slot in template.slots for v in slot.variants for b in (v.valid_from_ms, v.valid_until_ms))
-    return _Shown(
-        template=template,
-        locale=locale,
-        fields=library.fields_of(template, locale, profile.traits),
-        allowed=tuple(library.allowed(slot, at_ms) for slot in template.slots),
-        until_ms=min((bound for bound in bounds if bound > at_ms), default=0),
-    )
+    fields = library.fields_of(template, locale, profile.traits)
+    return _Shown(template, moment.world.menu(template.name, moment.at_ms), locale, fields)
 
 
 def _decide(
@@ -172,29 +161,27 @@ def _decide(
             SlotDecision(slot.name, scores.variants, probabilities, scores.packed_terms(), scores.packed_affinities())
             for slot, scores, probabilities in columns
         ),
-        candidates=_choose(world, template, preference, int.from_bytes(seed)),
+        candidates=_choose(world, shown.menu, preference, int.from_bytes(seed)),
     )
 
 
-def _choose(world: World, template: Template, preference: _Preference, seed: int) -> tuple[Candidate, ...]:
+def _choose(world: World, menu: Menu, preference: _Preference, seed: int) -> tuple[Candidate, ...]:
     """The candidates; none where some slot has nothing valid to say."""
     if not all(preference.distributions):
         return ()
     policy = world.settings.policy
-    rules = world.rules(template, tuple(slot.variants for slot in preference.scores))
-    chosen = select(preference.distributions, rules, policy.candidates, policy.floor, seed)
+    chosen = select(preference.distributions, menu.rules, policy.candidates, policy.floor, seed)
     return tuple(Candidate(bytes(one.choice), one.probability) for one in chosen)
 
 
 def _communication(world: World, shown: _Shown, decision: Decision, version: Version) -> Communication:
     """Every candidate rendered whole."""
     library = world.library
-    until = [{variant.id: variant.valid_until_ms for variant in slot} for slot in shown.allowed]
+    personal = library.personal(shown.template, shown.locale, shown.fields)
     bodies, valid_until = [], []
     for index in range(len(decision.candidates)):
         variants = decision.variants_of(index)
-        rendered = library.render(shown.template, shown.locale, variants, shown.fields)
-        bodies.append(library.compress(rendered))
-        ends = [slot[variant] for slot, variant in zip(until, variants, strict=True)]
+        bodies.append(library.compress(personal.render(variants)))
+        ends = [slot[variant] for slot, variant in zip(shown.menu.ends_ms, variants, strict=True)]
         valid_until.append(min((end for end in ends if end), default=0))
     return Communication(version, decision, tuple(bodies), tuple(valid_until), library.release.dictionary_id)

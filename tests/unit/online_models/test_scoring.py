@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from online_models.scoring import SlotScores, prior_logit, score_slot, variant_features
+from online_models.scoring import SlotScorer, SlotScores, prior_logit, variant_features
 from online_models.slot_model import EMPTY, SlotModel
 from schemas.decisions import TERMS
 from schemas.ids import Tag, VariantId
@@ -24,7 +24,7 @@ def untaught() -> SlotModel:
 
 
 def test_a_new_user_is_scored_by_affinity_alone() -> None:
-    scores = score_slot([JAZZ, FOLK, PLAIN], SHARES, DEFAULT_PRIOR, untaught())
+    scores = SlotScorer([JAZZ, FOLK, PLAIN], DEFAULT_PRIOR).score(SHARES, untaught())
     assert scores.variants == ("jazz", "folk", "plain")
     assert scores.scores == pytest.approx((0.7 * AFFINITY_WEIGHT, 0.3 * AFFINITY_WEIGHT, 0.0), rel=1e-6)
     assert scores.affinities == pytest.approx((0.7, 0.3, 0.0), rel=1e-6)
@@ -32,7 +32,7 @@ def test_a_new_user_is_scored_by_affinity_alone() -> None:
 
 
 def test_one_without_any_behaviour_finds_all_alike() -> None:
-    scores = score_slot([JAZZ, FOLK], {}, DEFAULT_PRIOR, untaught())
+    scores = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score({}, untaught())
     assert scores.scores == (0.0, 0.0)
 
 
@@ -40,7 +40,7 @@ def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
     model = untaught()
     model.learn(variant_features(JAZZ, 0.7), clicked=True, prior_logit=0.1)
     prior = SlotPrior(bias=0.3, weights={"affinity": 1.7, "tag:folk": -0.4, "variant:plain": 0.9})
-    scores = score_slot([JAZZ, FOLK, PLAIN], SHARES, prior, model)
+    scores = SlotScorer([JAZZ, FOLK, PLAIN], prior).score(SHARES, model)
     for terms, score in zip(scores.terms, scores.scores, strict=True):
         assert len(terms) == len(TERMS)
         assert sum(terms) == score
@@ -56,9 +56,9 @@ def test_what_is_packed_is_little_endian_float32() -> None:
 
 def test_a_click_raises_what_was_clicked_and_lowers_the_uncertainty() -> None:
     model = untaught()
-    before = score_slot([JAZZ, FOLK], SHARES, DEFAULT_PRIOR, model)
+    before = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score(SHARES, model)
     model.learn(variant_features(JAZZ, before.affinities[0]), clicked=True, prior_logit=0.0)
-    after = score_slot([JAZZ, FOLK], SHARES, DEFAULT_PRIOR, model)
+    after = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score(SHARES, model)
     assert after.scores[0] - after.scores[1] > before.scores[0] - before.scores[1]
     assert after.uncertainties == pytest.approx((0.5**0.5, 0.5**0.5))
 
@@ -74,5 +74,5 @@ def test_the_prior_weighs_what_it_names_and_nothing_else() -> None:
 
 
 def test_no_variants_no_scores() -> None:
-    scores = score_slot([], SHARES, DEFAULT_PRIOR, untaught())
+    scores = SlotScorer([], DEFAULT_PRIOR).score(SHARES, untaught())
     assert (scores.scores, scores.packed_terms(), scores.packed_affinities()) == ((), b"", b"")

@@ -87,17 +87,6 @@ def test_a_person_is_served_the_nearest_language(library: Library, asked: str, s
     assert library.locale_for(library.template(NEWSLETTER), asked) == served
 
 
-@pytest.mark.parametrize(("at_ms", "allowed"), [(9, False), (10, True), (19, True), (20, False)])
-def test_a_variant_is_allowed_from_its_start_until_before_its_end(library: Library, at_ms: int, allowed: bool) -> None:
-    slot = library.template(NEWSLETTER).slots[0]
-    bounded = msgspec.structs.replace(slot.variants[1], valid_from_ms=10, valid_until_ms=20)
-    slot = msgspec.structs.replace(slot, variants=(slot.variants[0], bounded, slot.variants[2]))
-    ids = [variant.id for variant in library.allowed(slot, at_ms)]
-    assert (bounded.id in ids) is allowed
-    assert ids[0] == slot.variants[0].id
-    assert ids[-1] == slot.variants[2].id
-
-
 def test_names_that_the_release_does_not_have(library: Library) -> None:
     assert library.variant(NEWSLETTER, SlotName("subject"), VariantId("nothing")) is None
     assert library.variant(NEWSLETTER, SlotName("nothing"), VariantId("friday-reel")) is None
