@@ -1,5 +1,6 @@
 """What is decided for a user, what is shown, and what is learnt from it."""
 
+import struct
 from typing import Annotated, Self
 
 import msgspec
@@ -43,6 +44,18 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
     probabilities: tuple[float, ...]
     terms: bytes
     features: bytes
+
+    def term(self, number: int) -> tuple[float, ...]:
+        """What one term (an index into `TERMS`) adds to the score of each variant."""
+        return _floats(self.terms)[number :: len(TERMS)]
+
+    def affinities(self) -> tuple[float, ...]:
+        """How near each variant's tags were to the user."""
+        return _floats(self.features)
+
+
+def _floats(packed: bytes) -> tuple[float, ...]:
+    return struct.unpack_from(f"<{len(packed) // 4}f", packed)
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):

@@ -6,6 +6,7 @@ import msgspec
 
 from connectors.gateway.problems import Problem
 from connectors.gateway.reads import Read
+from schemas.decisions import TERMS, Decision
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -48,10 +49,13 @@ def _header(value: str) -> bytes:
     return value.encode() if value.isascii() and value.isprintable() else b""
 
 
-def json_answer(read: Read) -> Answer:
-    """The message in its parts, and how it was chosen."""
+def json_answer(read: Read, *, explain: bool = False) -> Answer:
+    """The message in its parts, and how it was chosen.
+
+    explain  adds the distribution of each slot, and the terms that it comes from
+    """
     served, message = read.served, read.message
-    fields = {
+    fields: dict[str, object] = {
         "workspace": read.workspace,
         "template": served.template,
         "user": served.user,
@@ -69,7 +73,25 @@ def json_answer(read: Read) -> Answer:
         "html": message.html.decode(),
         "text": message.text.decode(),
     }
+    if explain:
+        fields["explain"] = None if read.decision is None else explanation(read.decision)
     return json_body(200, fields)
+
+
+def explanation(decision: Decision) -> dict[str, object]:
+    """Why a decision is as it is: for each slot its variants, their probabilities, and what each score is the sum of.
+
+    The affinities are the one feature that is the user's own: how near a variant's tags are, from 0 to 1.
+    """
+    return {
+        slot.slot: {
+            "variants": slot.variants,
+            "probabilities": slot.probabilities,
+            "terms": {name: slot.term(number) for number, name in enumerate(TERMS)},
+            "affinities": slot.affinities(),
+        }
+        for slot in decision.slots
+    }
 
 
 def json_body(status: int, fields: dict[str, object]) -> Answer:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
@@ -23,7 +23,8 @@ BODY_BYTES_MAX = 64 * 1024
 MARKS_MAX = 16
 READS_PATH = b"/v1/communications/"
 _METHODS = (b"allow", b"GET, POST")
-_FORMATS = {"html": html_answer, "json": json_answer}
+_FORMATS = ("html", "json")
+_SWITCH = {"true": True, "false": False}
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -92,7 +93,7 @@ class Gateway:
 
     def _read(self, scope: Scope, path: bytes, body: bytes) -> Answer:
         try:
-            read, asked = self._message(scope, path, body)
+            read, form = self._message(scope, path, body)
         except Problem as problem:
             return self._refused(problem)
         except CacheBusy:
@@ -104,9 +105,9 @@ class Gateway:
             _log.exception("a read failed")
             return self._refused(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "state", str(error)))
         self._meters.count(read.workspace, read.served.template, read.source, read.served.reason)
-        return _FORMATS[asked](read)
+        return html_answer(read) if form.is_html else json_answer(read, explain=form.explain)
 
-    def _message(self, scope: Scope, path: bytes, body: bytes) -> tuple[Read, str]:
+    def _message(self, scope: Scope, path: bytes, body: bytes) -> tuple[Read, "_Form"]:
         method = scope["method"]
         if method not in {"GET", "POST"}:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "expected GET or POST", (_METHODS,))
@@ -115,13 +116,11 @@ class Gateway:
         template, user = _target(path)
         query = _query(scope)
         # A send needs subject and text too; a look is mostly a person's, with a browser.
-        asked = query.get("format", "json" if method == "POST" else "html")
-        if asked not in _FORMATS:
-            raise bad_request("bad_query", f"expected format to be one of {', '.join(_FORMATS)}")
+        form = _form(query, default="json" if method == "POST" else "html")
         if method == "POST":
             request = _draw_request(body)
-            return self._reads.draw(workspace, template, user, request.send_id, request.marks), asked
-        return self._reads.look(workspace, template, user, _candidate(query)), asked
+            return self._reads.draw(workspace, template, user, request.send_id, request.marks), form
+        return self._reads.look(workspace, template, user, _candidate(query)), form
 
     def _refused(self, problem: Problem) -> Answer:
         self._meters.problems.labels(problem.code).inc()
@@ -163,6 +162,24 @@ def _target(path: bytes) -> tuple[TemplateName, UserId]:
 def _query(scope: Scope) -> dict[str, str]:
     raw: bytes = scope["query_string"]
     return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True)) if raw else {}
+
+
+class _Form(NamedTuple):
+    """How an answer is wanted."""
+
+    is_html: bool
+    explain: bool
+
+
+def _form(query: Mapping[str, str], default: str) -> _Form:
+    asked, explain = query.get("format", default), query.get("explain", "false")
+    if asked not in _FORMATS:
+        raise bad_request("bad_query", f"expected format to be one of {', '.join(_FORMATS)}")
+    if explain not in _SWITCH:
+        raise bad_request("bad_query", f"expected explain to be one of {', '.join(_SWITCH)}")
+    if _SWITCH[explain] and asked != "json":
+        raise bad_request("bad_query", "expected format=json beside explain=true: HTML has no place for it")
+    return _Form(asked == "html", _SWITCH[explain])
 
 
 def _candidate(query: Mapping[str, str]) -> int | None:

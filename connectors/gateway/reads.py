@@ -46,11 +46,16 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Read:
-    """One answered read: what is served, and the message with its send marks filled."""
+    """One answered read: what is served, and the message with its send marks filled.
+
+    decision  what the user's entry holds at this moment; None where there is no entry, and for a send that is
+              answered again, which may have been drawn from an older one
+    """
 
     workspace: WorkspaceId
     served: Served
     message: Rendered
+    decision: Decision | None
 
     @property
     def source(self) -> str:
@@ -139,7 +144,7 @@ class Reads:
             world = self._world_of(chosen.decision)
             rows.append(exposure_row(workspace, send_id, served, chosen.decision, world))
         self._store.remember_send(workspace, send_id, served, rows)
-        return Read(workspace, served, message)
+        return Read(workspace, served, message, chosen.decision)
 
     def look(self, workspace: WorkspaceId, template: TemplateName, user: UserId, candidate: int | None) -> Read:
         """Show a candidate, the likeliest one that is valid unless told which. Never an exposure.
@@ -153,7 +158,7 @@ class Reads:
         if rows:
             self._store.commit(self._store.batch(), rows)
         message = fill(chosen.unfilled, chosen.release.release.mark_prefix, LOOK_MARKS)
-        return Read(workspace, chosen.served, message)
+        return Read(workspace, chosen.served, message, chosen.decision)
 
     def _check(self, workspace: WorkspaceId, template: TemplateName, user: UserId) -> bytes:
         key = communication_key(workspace, template, user)
@@ -179,7 +184,7 @@ class Reads:
         if release is None:
             raise not_ready("the release of this send has not been read yet")
         unfilled = release.opener.open(sent.body) if sent.body else _fallback(release, template, sent.locale)[1]
-        return Read(workspace, sent, fill(unfilled, release.release.mark_prefix, sent.marks))
+        return Read(workspace, sent, fill(unfilled, release.release.mark_prefix, sent.marks), None)
 
     def _choose(self, workspace: WorkspaceId, template: TemplateName, user: UserId, key: bytes, pick: Pick) -> _Chosen:
         newest = self._releases.newest(workspace)

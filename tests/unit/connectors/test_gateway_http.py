@@ -1,9 +1,11 @@
 """The gateway's edges: keys, bodies, paths, marks and tokens."""
 
+import struct
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors.gateway.app import BODY_BYTES_MAX
@@ -136,6 +138,8 @@ def test_a_body_over_the_limit_is_too_large(node: GatewayInProcess) -> None:
         ("/v1/communications/news/%FF", 400),
         ("/v1/communications/news/" + "x" * 257, 400),
         ("/v1/communications/news/anna?format=xml", 400),
+        ("/v1/communications/news/anna?format=json&explain=yes", 400),
+        ("/v1/communications/news/anna?explain=true", 400),
         ("/", 404),
         ("/v1", 404),
     ],
@@ -152,6 +156,30 @@ def test_any_user_id_can_be_asked_for(node: GatewayInProcess, user: str) -> None
     quoted = "".join(f"%{byte:02X}" for byte in user.encode())
     reply = node.get(f"/v1/communications/news/{quoted}?format=json")
     assert (reply.json["user"], reply.json["source"]) == (user, "entry")
+
+
+def test_an_answer_is_explained_where_it_is_asked_for(node: GatewayInProcess) -> None:
+    terms = struct.pack("<6f", 1.0, 0.5, 2.0, -0.5, 0.0, 0.25)
+    entry = communication(number=2)
+    assert entry.decision is not None
+    slot = msgspec.structs.replace(entry.decision.slots[0], terms=terms)
+    node.entry(msgspec.structs.replace(entry, decision=msgspec.structs.replace(entry.decision, slots=(slot,))))
+
+    explained = node.get(f"{ANNA_NEWS}?format=json&explain=true").json["explain"]["headline"]
+    assert explained["variants"] == ["v0", "v1", "v2"]
+    assert explained["probabilities"] == [0.5, 0.3, 0.2]
+    assert explained["terms"] == {"prior": [1.0, 2.0, 0.0], "content": [0.5, -0.5, 0.25]}
+    assert explained["affinities"] == [0.0, 0.125, 0.25]
+    assert "explain" not in node.get(f"{ANNA_NEWS}?format=json").json
+
+
+def test_a_send_is_explained_once_and_one_without_an_entry_never(node: GatewayInProcess) -> None:
+    draw = f"{ANNA_NEWS}?explain=true"
+    assert node.request("POST", draw, b'{"send_id": "s1"}').json["explain"]["headline"]["variants"]
+    # The entry may be another one by now: what it says would not be why this was drawn.
+    assert node.request("POST", draw, b'{"send_id": "s1"}').json["explain"] is None
+    unknown = node.request("POST", "/v1/communications/news/nobody?explain=true", b'{"send_id": "s2"}')
+    assert (unknown.json["source"], unknown.json["explain"]) == ("fallback", None)
 
 
 def test_other_methods_are_told_what_is_allowed(node: GatewayInProcess) -> None:
