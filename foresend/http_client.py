@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from http import HTTPStatus
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from httptools import HttpParserError, HttpResponseParser
 
@@ -28,6 +28,17 @@ class Reply(NamedTuple):
     status: int
     headers: dict[bytes, bytes]
     body: bytes
+
+
+class Client(Protocol):
+    """Asks one server."""
+
+    async def request(self, method: str, path: str, body: bytes = b"", headers: Headers = ()) -> Reply:
+        """Send one request and return the whole answer.
+
+        Raises:
+            HttpUnavailable: there is none.
+        """
 
 
 class HttpClient:
