@@ -9,6 +9,7 @@ from types import ModuleType
 from schemas.errors import ConfigError, PersonalizationError
 
 COMMANDS = {
+    "bench": "foresend.commands.bench",
     "collect": "foresend.commands.collect",
     "job": "foresend.commands.job",
     "serve": "foresend.commands.serve",
