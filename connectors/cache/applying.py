@@ -100,6 +100,7 @@ class Applier:
         if stored is not None and stored > found.version:
             return "overtaken"
         batch.put_entry(key, value, found.version)
+        self._meters.written.labels(found.decision.cause if found.decision else "grave").inc()
         log_ms = parts_of(found.version)[0].log_ms
         if found.grave:
             # Of what was drawn until now, no byte is shown again. Mutant: no such row; then

@@ -18,6 +18,12 @@ class CacheMeters:
             ["topic", "outcome"],
             registry=registry,
         )
+        self.written = Counter(
+            "foresend_cache_entries_written",
+            "Entries written, by why their message was rendered; graves of erased users apart",
+            ["cause"],
+            registry=registry,
+        )
         self.dead_letters = Counter(
             "foresend_dead_letters", "Input that could not be used", ["source", "reason"], registry=registry
         )

@@ -61,6 +61,15 @@ def test_a_lower_version_is_ignored_and_its_offset_still_moves(node: GatewayInPr
     assert node.store.offsets() == {(COMMUNICATIONS.name, 4): 2}
 
 
+def test_what_is_written_is_counted_by_its_cause(node: GatewayInProcess) -> None:
+    entry, overtaken = communication(number=2), communication(number=1)
+    assert entry.decision is not None
+    grave = encode(Communication.of_grave(version(3)))
+    apply(node, *records(entry, overtaken), LogRecord(COMMUNICATIONS.name, 4, 2, START_MS, ANNAS_KEY, grave))
+    assert node.metric("foresend_cache_entries_written_total", cause=entry.decision.cause) == 1
+    assert node.metric("foresend_cache_entries_written_total", cause="grave") == 1
+
+
 def test_an_equal_version_overwrites(node: GatewayInProcess) -> None:
     apply(node, *records(communication(odds=(1.0,))))
     again = communication(odds=(0.5, 0.5))
