@@ -1,0 +1,1 @@
+"""The demo: simulated people with hidden tastes, and what is made of them."""
