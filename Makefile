@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .ONESHELL:
-.PHONY: help setup check test clean
+.PHONY: help setup check test bench clean
 
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
@@ -32,6 +32,9 @@ check: setup ## format, lint, strict types, import rule, all tests that need no 
 test: setup ## all tests, with real Kafka and Flink
 	@$(BIN)/pytest --quiet --durations=10
 	$(BIN)/pytest --quiet --doctest-modules $(PACKAGES)
+
+bench: setup ## measure this machine at full size, and write docs/benchmarks.md: an hour, and nothing else should run
+	@$(BIN)/foresend bench all
 
 clean: ## remove everything that setup and the tools have made
 	rm -rf .venv .uv .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
