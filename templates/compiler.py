@@ -62,7 +62,13 @@ def _finished(release: Release, workspace: Workspace) -> Release:
         dictionary=dictionary,
         dictionary_id=int.from_bytes(hashlib.sha256(dictionary).digest()[:4]) >> 1,
     )
-    return msgspec.structs.replace(release, id=ReleaseId(_hash(release)))
+    return with_id(release)
+
+
+def with_id(release: Release) -> Release:
+    """The release under the id that its content gives it: the hash of all else that it holds."""
+    unnamed = msgspec.structs.replace(release, id=ReleaseId(""))
+    return msgspec.structs.replace(unnamed, id=ReleaseId(_hash(unnamed)))
 
 
 def _layouts_of(source: TemplateSource, values: Mapping[str, str]) -> Iterator[tuple[Locale, Layout]]:

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 
 from foresend.demo.likes import Catalogue, Likes, draw_likes
-from foresend.demo.menus import NOTHING, Choice, menus_of
 from foresend.demo.optimum import best_fixed, best_for
+from foresend.demo.sendable import NOTHING, Choice, sendables_of
 from foresend.demo.tastes import Tastes, draw_tastes, no_tastes
 from schemas.ids import Tag, TemplateName
 from schemas.library import Release
@@ -47,10 +47,10 @@ class Audience:
         # People without tastes in messages still look for something.
         likes = draw_likes(catalogue, people, chance, old)
         drawn = (
-            draw_tastes(menu, catalogue.tags, likes, chance) if taste else no_tastes(menu, people)
-            for menu in menus_of(release, at_ms)
+            draw_tastes(sendable, catalogue.tags, likes, chance) if taste else no_tastes(sendable, people)
+            for sendable in sendables_of(release, at_ms)
         )
-        tastes = {one.menu.template.name: one for one in drawn}
+        tastes = {one.sendable.template.name: one for one in drawn}
         fixed = {name: best_fixed(one) for name, one in tastes.items()}
         return cls(catalogue, likes, tastes, fixed, _popular=list(accumulate(likes.popular)))
 
@@ -79,4 +79,4 @@ class Audience:
             return ()
         appeal = [float(np.exp(tastes.worth[slot][person, variant])) for slot, variant in seen]
         slot, variant = chance.choices(seen, appeal)[0]
-        return tastes.menu.slots[slot][variant].tags
+        return tastes.sendable.slots[slot][variant].tags

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from foresend.demo.likes import Floats
-from foresend.demo.menus import Choice, Menu
+from foresend.demo.sendable import Choice, Sendable
 from foresend.demo.tastes import CLICK_BASE, OPEN_BASE, PairTaste, Tastes
 from online_models.likeliest import likeliest
 
@@ -37,7 +37,7 @@ def _best_holding(tastes: Tastes, person: int, held: Sequence[PairTaste]) -> Cho
         only = np.zeros(len(weights[slot]))
         only[variant] = weights[slot][variant]
         weights[slot] = only
-    choice = next(likeliest([row.tolist() for row in weights], tastes.menu.rules, _ANY), None)
+    choice = next(likeliest([row.tolist() for row in weights], tastes.sendable.rules, _ANY), None)
     return choice if choice is not None and all(pair.is_met(choice) for pair in held) else None
 
 
@@ -48,10 +48,10 @@ def best_fixed(tastes: Tastes) -> Choice:
     then changes one or two slots at a time, to what raises the mean chance of a click most, until nothing does.
     """
     means = [np.exp(worth).mean(axis=0).tolist() for worth in tastes.worth]
-    best = next(likeliest(means, tastes.menu.rules, _ANY))
+    best = next(likeliest(means, tastes.sendable.rules, _ANY))
     value = mean_chance(tastes, best)
     while True:
-        scored = ((mean_chance(tastes, near), near) for near in _near(tastes.menu, best))
+        scored = ((mean_chance(tastes, near), near) for near in _near(tastes.sendable, best))
         better, choice = max(scored, default=(value, best))
         if better <= value:
             return best
@@ -70,14 +70,14 @@ def mean_chance(tastes: Tastes, choice: Choice) -> float:
     return float(OPEN_BASE * CLICK_BASE * np.exp(worth).mean())
 
 
-def _near(menu: Menu, choice: Choice) -> Iterator[Choice]:
+def _near(sendable: Sendable, choice: Choice) -> Iterator[Choice]:
     """Every allowed combination that differs in one or two slots."""
-    live = menu.rules.live
+    live = sendable.rules.live
     for size in (1, 2):
         for slots in combinations(range(len(choice)), size):
             for variants in product(*(live[slot] for slot in slots)):
                 near = list(choice)
                 for slot, variant in zip(slots, variants, strict=True):
                     near[slot] = variant
-                if tuple(near) != choice and menu.rules.allow(near):
+                if tuple(near) != choice and sendable.rules.allow(near):
                     yield tuple(near)

@@ -144,8 +144,8 @@ class Simulation:
         tastes = self._audience.tastes[occasion.template]
         chance = Random(f"send/{self._seed}/{occasion.send_id}")
         mood = self._mood(person, life, occasion.at_s)
-        choice = tastes.menu.choice_of(variants) if variants else tastes.menu.default
-        choices = (choice, tastes.menu.any_allowed(chance), *self._audience.best(occasion.template, number))
+        choice = tastes.sendable.choice_of(variants) if variants else tastes.sendable.default
+        choices = (choice, tastes.sendable.any_allowed(chance), *self._audience.best(occasion.template, number))
         chances = [tastes.chance(number, one) for one in choices]
         expected = tuple(mood * opens * clicks for opens, clicks in chances)
         opened, follows = chance.random() < mood * chances[0][0], chance.random() < chances[0][1]

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from foresend.demo.likes import Floats, Likes
-from foresend.demo.menus import NOTHING, Choice, Menu
+from foresend.demo.sendable import NOTHING, Choice, Sendable
 
 OPEN_BASE = 0.3
 """Chance that a mail whose subject means nothing to one is opened, awake and rested: within what senders report."""
@@ -57,7 +57,7 @@ class Tastes:
     pairs  for each person the pairs he likes; they count for clicking
     """
 
-    menu: Menu
+    sendable: Sendable
     worth: tuple[Floats, ...]
     pairs: tuple[tuple[PairTaste, ...], ...]
 
@@ -67,7 +67,7 @@ class Tastes:
         for slot, variant in enumerate(choice):
             if variant == NOTHING:
                 continue
-            if self.menu.opening[slot]:
+            if self.sendable.opening[slot]:
                 opening += float(self.worth[slot][person, variant])
             else:
                 clicking += float(self.worth[slot][person, variant])
@@ -75,12 +75,12 @@ class Tastes:
         return math.exp(opening), math.exp(clicking)
 
 
-def no_tastes(menu: Menu, people: int) -> Tastes:
+def no_tastes(sendable: Sendable, people: int) -> Tastes:
     """Everything is worth the same to everybody."""
-    return Tastes(menu, tuple(np.zeros((people, len(valid))) for valid in menu.slots), ((),) * people)
+    return Tastes(sendable, tuple(np.zeros((people, len(valid))) for valid in sendable.slots), ((),) * people)
 
 
-def draw_tastes(menu: Menu, tags: tuple[str, ...], likes: Likes, chance: np.random.Generator) -> Tastes:
+def draw_tastes(sendable: Sendable, tags: tuple[str, ...], likes: Likes, chance: np.random.Generator) -> Tastes:
     """Draw what one template is worth to the people who like these tags.
 
     tags  of the catalogue that `likes` indexes
@@ -90,23 +90,23 @@ def draw_tastes(menu: Menu, tags: tuple[str, ...], likes: Likes, chance: np.rand
     pull = np.exp(chance.normal(-(PULL_SPREAD**2) / 2, PULL_SPREAD, people))
     missed = np.log1p(-likes.spread())
     worth = []
-    for valid, opening in zip(menu.slots, menu.opening, strict=True):
+    for valid, opening in zip(sendable.slots, sendable.opening, strict=True):
         holds = np.array([[tag in one.tags for one in valid] for tag in tags], dtype=float).reshape(-1, len(valid))
         # Each further like that a variant meets counts for what is still missing to full appeal.
         met = 1 - np.exp(missed @ holds)
         quirks = chance.random((people, len(valid))) < QUIRK_RATE
         own = chance.uniform(0, QUIRK, (people, len(valid))) * (quirks & quirky[:, np.newaxis])
         worth.append(PULL[opening] * pull[:, np.newaxis] * met + own + chance.normal(0, QUALITY, len(valid)))
-    pairs = _draw_pairs(menu, people, chance)
+    pairs = _draw_pairs(sendable, people, chance)
     for person, own_pairs in enumerate(pairs):
         for pair in own_pairs:
             slot, variant = pair.first
             worth[slot][person, variant] = min(worth[slot][person, variant], ALONE)
-    return _bounded(Tastes(menu, tuple(worth), pairs))
+    return _bounded(Tastes(sendable, tuple(worth), pairs))
 
 
-def _draw_pairs(menu: Menu, people: int, chance: np.random.Generator) -> tuple[tuple[PairTaste, ...], ...]:
-    possible = list(_possible_pairs(menu))
+def _draw_pairs(sendable: Sendable, people: int, chance: np.random.Generator) -> tuple[tuple[PairTaste, ...], ...]:
+    possible = list(_possible_pairs(sendable))
     counts = chance.choice(len(PAIR_SHARES), people, p=PAIR_SHARES) if possible else np.zeros(people, dtype=int)
     picks = chance.integers(0, max(len(possible), 1), (people, len(PAIR_SHARES)))
     return tuple(
@@ -115,16 +115,18 @@ def _draw_pairs(menu: Menu, people: int, chance: np.random.Generator) -> tuple[t
     )
 
 
-def _possible_pairs(menu: Menu) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _possible_pairs(sendable: Sendable) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """Two variants of different slots, the first of which is seen after opening, that rules let stand together."""
-    bits, conflicts = menu.rules.bits, menu.rules.conflicts
-    for one, other in combinations(range(len(menu.slots)), 2):
-        first, second = (other, one) if menu.opening[one] else (one, other)
-        if menu.opening[first]:
+    bits, conflicts = sendable.rules.bits, sendable.rules.conflicts
+    for one, other in combinations(range(len(sendable.slots)), 2):
+        first, second = (other, one) if sendable.opening[one] else (one, other)
+        if sendable.opening[first]:
             continue
-        for a in menu.rules.live[first]:
+        for a in sendable.rules.live[first]:
             yield from (
-                ((first, a), (second, b)) for b in menu.rules.live[second] if not conflicts[first][a] & bits[second][b]
+                ((first, a), (second, b))
+                for b in sendable.rules.live[second]
+                if not conflicts[first][a] & bits[second][b]
             )
 
 
@@ -133,15 +135,19 @@ def _bounded(tastes: Tastes) -> Tastes:
     factors = {}
     for opening, base in ((True, OPEN_BASE), (False, CLICK_BASE)):
         own = [
-            worth.max(axis=1) for worth, seen in zip(tastes.worth, tastes.menu.opening, strict=True) if seen == opening
+            worth.max(axis=1)
+            for worth, seen in zip(tastes.worth, tastes.sendable.opening, strict=True)
+            if seen == opening
         ]
         most = np.maximum(sum(own, np.zeros(len(tastes.pairs))), 1e-9)
         if not opening:
             most = most + np.array([sum(pair.bonus for pair in pairs) for pairs in tastes.pairs])
         factors[opening] = np.minimum(1.0, math.log(CHANCE_MAX / base) / most)
-    worth = tuple(w * factors[seen][:, np.newaxis] for w, seen in zip(tastes.worth, tastes.menu.opening, strict=True))
+    worth = tuple(
+        w * factors[seen][:, np.newaxis] for w, seen in zip(tastes.worth, tastes.sendable.opening, strict=True)
+    )
     pairs = tuple(
         tuple(PairTaste(pair.first, pair.second, pair.bonus * float(factor)) for pair in own)
         for own, factor in zip(tastes.pairs, factors[False], strict=True)
     )
-    return Tastes(tastes.menu, worth, pairs)
+    return Tastes(tastes.sendable, worth, pairs)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from online_models.likeliest import likeliest
+from online_models.menus import valid_variants
 from online_models.rules import Rules
 from schemas.ids import SlotName, VariantId
 from schemas.library import Release, Template, Variant
@@ -21,7 +22,7 @@ Choice = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Menu:
+class Sendable:
     """One template at one moment.
 
     slots    for each slot its valid variants
@@ -61,14 +62,14 @@ class Menu:
         return next(likeliest(weights, self.rules, chance))
 
 
-def menus_of(release: Release, at_ms: int) -> list[Menu]:
+def sendables_of(release: Release, at_ms: int) -> list[Sendable]:
     """The templates that can be sent at a time: those whose rules and validities allow any combination."""
-    menus = (_menu(template, at_ms) for template in release.templates)
-    return [menu for menu in menus if menu is not None]
+    sendables = (_sendable(template, at_ms) for template in release.templates)
+    return [sendable for sendable in sendables if sendable is not None]
 
 
-def _menu(template: Template, at_ms: int) -> Menu | None:
-    slots = tuple(tuple(one for one in slot.variants if _is_valid(one, at_ms)) for slot in template.slots)
+def _sendable(template: Template, at_ms: int) -> Sendable | None:
+    slots = tuple(tuple(valid_variants(slot, at_ms)) for slot in template.slots)
     named: Sequence[tuple[SlotName, list[VariantId]]] = [
         (slot.name, [one.id for one in valid]) for slot, valid in zip(template.slots, slots, strict=True)
     ]
@@ -78,8 +79,4 @@ def _menu(template: Template, at_ms: int) -> Menu | None:
         return None
     default = tuple(ids.index(one) if one in ids else NOTHING for (_, ids), one in zip(named, fallback, strict=True))
     opening = tuple(slot.kind in SEEN_BEFORE_OPENING for slot in template.slots)
-    return Menu(template, slots, rules, opening, default)
-
-
-def _is_valid(variant: Variant, at_ms: int) -> bool:
-    return variant.valid_from_ms <= at_ms and (not variant.valid_until_ms or at_ms < variant.valid_until_ms)
+    return Sendable(template, slots, rules, opening, default)
