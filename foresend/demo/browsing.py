@@ -53,17 +53,17 @@ def _deed(rule: TagRule, tag: Tag, unnamed: str, chance: Random) -> Deed:
     name = chance.choice(rule.events) if rule.events else unnamed
     written = tag[len(rule.prefix) :].title()
     value = written if written.lower() == tag[len(rule.prefix) :] else tag[len(rule.prefix) :]
-    return Deed(name, _placed(rule.property.split("."), value))
+    return Deed(name, placed(rule.property.split("."), value))
 
 
-def _placed(path: list[str], value: str) -> dict[str, Any]:
+def placed(path: list[str], value: str) -> dict[str, Any]:
     """Properties that hold a value at a rule's path.
 
-    >>> _placed(["products[]", "category"], "Jazz"), _placed(["genres"], "Jazz")
+    >>> placed(["products[]", "category"], "Jazz"), placed(["genres"], "Jazz")
     ({'products': [{'category': 'Jazz'}]}, {'genres': ['Jazz']})
     """
     name, each = path[0].removesuffix("[]"), path[0].endswith("[]")
     if len(path) > 1:
-        inner: Any = _placed(path[1:], value)
+        inner: Any = placed(path[1:], value)
         return {name: [inner] if each else inner}
     return {name: [value] if each or name.endswith("s") else value}
