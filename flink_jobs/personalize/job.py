@@ -13,6 +13,7 @@ from connectors.kafka.settings import KafkaSettings
 from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, KeyedStepAdapter
 from flink_jobs.kafka_tables import log_source, upsert_sink
 from flink_jobs.personalize.program import Personalize, state_key_of
+from flink_jobs.records import KeyedProgram
 from schemas import topics
 
 NAME = "personalize"
@@ -33,15 +34,17 @@ class JobSettings:
     group: str = "foresend-personalize"
 
 
-def draw(env: StreamExecutionEnvironment, settings: JobSettings) -> StatementSet:
-    """Draw the job; nothing runs until it is executed."""
+def draw(
+    env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedProgram | None = None
+) -> StatementSet:
+    """Draw the job; nothing runs until it is executed. `program`: what runs in place of the job's own."""
     tables = StreamTableEnvironment.create(env)
     statements = tables.create_statement_set()
 
     events = log_source(tables, settings.kafka, settings.source, settings.group)
     communications = (
         events.key_by(lambda row: state_key_of(row[0]), key_type=Types.STRING())
-        .process(KeyedStepAdapter(Personalize(settings.kafka, settings.source)), OUTPUT_TYPE)
+        .process(KeyedStepAdapter(program or Personalize(settings.kafka, settings.source)), OUTPUT_TYPE)
         .uid(NAME)
         .name(NAME)
     )

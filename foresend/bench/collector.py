@@ -11,13 +11,13 @@ from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from connectors.replay.to_collector import call_of
-from foresend.bench.behaviour import behaviour_log
 from foresend.bench.figures import Run
 from foresend.bench.load import LoadPlan, Posts, run_load
 from foresend.bench.people import HISTORY_MS, SEED, START_MS
 from foresend.bench.programs import collecting, scratch
 from foresend.bench.sizes import size
 from foresend.bench.telling import Tell
+from foresend.demo.behaviour_log import behaviour_log
 from foresend.local.broker import Broker
 from schemas.library import Release
 from templates.compiler import compile_release

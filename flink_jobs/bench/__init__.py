@@ -1,0 +1,1 @@
+"""The job `personalize` as `foresend bench hotpath` runs it: the same step, watched."""

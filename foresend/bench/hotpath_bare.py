@@ -1,0 +1,63 @@
+"""The process of the bare loop: the program that ran in Flink, over the same records, with dicts for cells."""
+
+import gc
+import sys
+from pathlib import Path
+
+import msgspec
+
+from connectors.kafka.log_reader import read_log
+from flink_jobs.bench.program import Hotpath, HotpathStep
+from flink_jobs.cells import CellName
+from flink_jobs.personalize.program import state_key_of
+from flink_jobs.records import InputRecord
+
+
+class _Cells:
+    """The cells of one key in a plain map; moved from key to key, as Flink's handles are."""
+
+    def __init__(self) -> None:
+        self.stored: dict[CellName, bytes] = {}
+
+    def read(self, cell: CellName) -> bytes | None:
+        return self.stored.get(cell)
+
+    def write(self, cell: CellName, value: bytes) -> None:
+        if value:
+            self.stored[cell] = value
+        else:
+            self.stored.pop(cell, None)
+
+
+def fold(step: HotpathStep, records: list[InputRecord], states: dict[str, dict[CellName, bytes]]) -> None:
+    """Apply records in order."""
+    cells = _Cells()
+    for record in records:
+        key = state_key_of(record.key)
+        stored = states.get(key)
+        if stored is None:
+            stored = states[key] = {}
+        cells.stored = stored
+        step.on_record(cells, record)
+
+
+def main(settings_file: str, result_file: str) -> None:
+    """Fold the log and leave the step's report in a file."""
+    program = msgspec.json.decode(Path(settings_file).read_bytes(), type=Hotpath)
+    records = [InputRecord(*record) for record in read_log(program.kafka, program.source)]
+    # Without it the collector would look through all these records again and again; in Flink there are none.
+    gc.collect()
+    gc.freeze()
+    step = program.open()
+    states: dict[str, dict[CellName, bytes]] = {}
+    at = next((i for i, record in enumerate(records) if record.position.offset == program.first), 0)
+    fold(step, records[:at], states)
+    gc.collect()
+    gc.freeze()
+    fold(step, records[at:], states)
+    step.close()
+    Path(result_file).write_bytes(msgspec.json.encode(step.told()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
