@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from http import HTTPStatus
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
@@ -166,8 +166,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's: connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream connection is
-        self._transport = transport
+        # Not every loop's transports are subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._open_ones.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio gives it

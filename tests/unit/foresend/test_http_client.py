@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+import uvloop
 
 from foresend.http_client import HttpClient, HttpUnavailable, Reply
 
@@ -64,12 +65,18 @@ async def serving(server: Serve, **options: Any) -> Any:
         await asyncio.gather(*connections)
 
 
-def run(talk: Callable[[HttpClient], Awaitable[Any]], server: Serve, **options: Any) -> Any:
+def run(
+    talk: Callable[[HttpClient], Awaitable[Any]],
+    server: Serve,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    **options: Any,
+) -> Any:
     async def all_of_it() -> Any:
         async with serving(server, **options) as client:
             return await talk(client)
 
-    return asyncio.run(all_of_it())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(all_of_it())
 
 
 def test_a_request_arrives_whole_and_its_answer_comes_back_whole() -> None:
@@ -84,13 +91,14 @@ def test_a_request_arrives_whole_and_its_answer_comes_back_whole() -> None:
     assert body == b"body"
 
 
-def test_requests_one_after_the_other_share_a_connection() -> None:
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_requests_one_after_the_other_share_a_connection(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     server = Server(ok(b"1"), ok(b"2"))
 
     async def talk(client: HttpClient) -> list[bytes]:
         return [(await client.request("GET", "/")).body for _ in range(2)]
 
-    assert run(talk, server) == [b"1", b"2"]
+    assert run(talk, server, loop) == [b"1", b"2"]
     assert server.connections == 1
 
 
