@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .ONESHELL:
-.PHONY: help setup check test bench clean
+.PHONY: help setup demo check test bench clean
 
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
@@ -20,6 +20,9 @@ help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
 setup: .venv/.ready .jars/.ready ## environment (uv, locked) and the jars of Kafka and Flink (Maven)
+
+demo: setup ## live: simulated people and their messages (WORKSPACE=dir: your own; Ctrl-C ends it)
+	@exec $(BIN)/foresend demo $(if $(WORKSPACE),--workspace "$(WORKSPACE)")
 
 check: setup ## format, lint, strict types, import rule, all tests that need no other program, doctests
 	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format"; exit 1; }
@@ -39,6 +42,7 @@ bench: setup ## measure this machine at full size, and write docs/benchmarks.md:
 clean: ## remove everything that setup and the tools have made
 	rm -rf .venv .uv .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+# Each step of the setup leaves its seconds, as the shell counts them, in setup_s: the demo tells their sum.
 .uv/.ready-$(UV_VERSION):
 	@python=$$(deploy/local/find-python)
 	"$$python" -m foresend.local.java
@@ -46,13 +50,16 @@ clean: ## remove everything that setup and the tools have made
 	rm -rf .uv
 	"$$python" -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	echo $$SECONDS > .uv/setup_s
 	touch $@
 
 .venv/.ready: .uv/.ready-$(UV_VERSION) pyproject.toml uv.lock
 	@echo "Setting up the locked environment in .venv (the first time some 700 MB) ..."
 	$(UV) sync --quiet --locked --extra flink
+	echo $$SECONDS > .venv/setup_s
 	touch $@
 
 .jars/.ready: $(wildcard foresend/local/resources/*/pom.xml) | .venv/.ready
 	@$(BIN)/foresend local jars
+	echo $$SECONDS > .jars/setup_s
 	touch $@

@@ -9,6 +9,7 @@ from types import ModuleType
 from schemas.errors import ConfigError, PersonalizationError
 
 COMMANDS = {
+    "demo": "foresend.commands.demo",
     "bench": "foresend.commands.bench",
     "collect": "foresend.commands.collect",
     "job": "foresend.commands.job",

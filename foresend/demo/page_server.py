@@ -1,0 +1,51 @@
+"""The page's server, in a thread and an event loop of its own, so that nobody's click waits for the traffic."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread
+
+import uvicorn
+
+from foresend.demo.named import NamedPerson
+from foresend.demo.page import Page
+from foresend.demo.playing import Playing
+from foresend.demo.programs import DemoPrograms, preferred_port
+from foresend.http_client import HttpClient
+from foresend.local.ports import LOOPBACK
+from schemas.library import Release
+
+PAGE_PORT = 8070
+STOP_S = 3.0
+
+
+@contextmanager
+def serving_page(
+    release: Release, people: Sequence[NamedPerson], day_s: float, programs: DemoPrograms
+) -> Iterator[str]:
+    """The page's address, for the length of a `with` block."""
+    with socket.create_server((LOOPBACK, preferred_port(PAGE_PORT))) as listener:
+        collector = HttpClient(LOOPBACK, programs.collect_port)
+        gateway = HttpClient(LOOPBACK, programs.serve_port)
+        page = Page(Playing(release, people, collector, gateway), release, day_s)
+        config = uvicorn.Config(
+            page,
+            loop="asyncio",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        # Its own thread never gets a signal, so it leaves those of the demo alone.
+        thread = Thread(target=server.run, args=([listener],), name="page", daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(STOP_S)
