@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresend.bench import cache, collector, hotpath, render
+from foresend.bench import cache, collector, gateway, hotpath, render
 from foresend.bench.figures import Figure, Run, merged
 from foresend.bench.telling import Tell
 
@@ -30,6 +30,9 @@ class Bench:
 BENCHES = {
     "hotpath": Bench(
         "the job in Flink on one slot, and the same step in a bare loop", hotpath.HotpathSizes, hotpath.measure
+    ),
+    "gateway": Bench(
+        "draw from the cache, beside other ways to answer the same", gateway.GatewaySizes, gateway.measure
     ),
     "cache": Bench("fill, rebuild and read a node's store", cache.CacheSizes, cache.measure),
     "render": Bench("compile layouts, render combinations, choose candidates", render.RenderSizes, render.measure),

@@ -1,9 +1,10 @@
 """Fills a cache folder as the follower would, but from memory: many users, each with a model person's messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,8 @@ from connectors.cache.follower import BATCH_RECORDS, now_ms
 from connectors.cache.meters import CacheMeters
 from connectors.cache.releases import Releases
 from connectors.cache.store import CacheStore
+from connectors.kafka.clients import admin
+from connectors.kafka.settings import KafkaSettings
 from foresend.bench.people import START_MS, ModelPerson, user_number
 from foresend.bench.telling import Moved
 from schemas.codec import encode
@@ -21,6 +24,7 @@ from schemas.library import Release
 from schemas.topics import COMMUNICATIONS, LIBRARY
 
 MODEL_PEOPLE_MAX = 1_000
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Filled(NamedTuple):
@@ -37,13 +41,28 @@ def entries_of(people: list[ModelPerson], users: int) -> Iterator[tuple[bytes, b
         yield from people[number % len(people)].entries_of(user_number(number))
 
 
-def fill(folder: Path, release: Release, people: list[ModelPerson], users: int, moved: Moved) -> Filled:
+def topic_facts(kafka: KafkaSettings) -> dict[str, bytes]:
+    """By which facts a node knows the topics that it has read for the same ones, and does not rebuild."""
+    names = [COMMUNICATIONS.name, LIBRARY.name]
+    with admin(kafka) as client:
+        return {f"topic_id:{one['name']}": str(one["topic_id"]).encode() for one in client.describe_topics(names)}
+
+
+def fill(
+    folder: Path,
+    release: Release,
+    people: list[ModelPerson],
+    users: int,
+    moved: Moved,
+    facts: Mapping[str, bytes] = _NOTHING,
+) -> Filled:
     """Make the folder a cache that has read a release and all entries, up to offset 0 of every topic.
 
-    A node that starts on it reads what the topics hold beyond that.
+    facts  of the topics, where a node is to start on the folder; it reads what they hold beyond that
     """
     store = CacheStore(folder)
     try:
+        store.forget_followed(dict(facts))
         applier = Applier(store, Releases(store), CacheMeters(CollectorRegistry()))
         key = join_key(release.workspace, "0")
         applier.apply([_record(LIBRARY.name, key, encode(release))], {(LIBRARY.name, 0): 0}, now_ms())

