@@ -51,6 +51,7 @@ class Ending:
         if self.asked or self.phase is Phase.STOPPING:
             self._give_up()
             self._end_now(EXIT_INTERRUPTED)
+            return
         self.asked = True
         if self.phase is Phase.STARTING:
             raise KeyboardInterrupt
