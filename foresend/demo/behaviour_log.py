@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from foresend.demo.browsing import Browsing, Deed
+from foresend.demo.browsing import FOREIGN_SHARE, Browsing, Deed, Interest
 from foresend.demo.likes import Catalogue, Floats, Ints, draw_likes
 from foresend.demo.people import ACTIVITY_SPREAD, draw_people
-from foresend.demo.simulation import FOREIGN_SHARE, ORDER_SHARE, PAGE_SHARE, VISIT_LENGTH
+from foresend.demo.simulation import ORDER_SHARE, PAGE_SHARE, VISIT_LENGTH
 from schemas.events import Event, EventKind
-from schemas.ids import EventId, FieldName, RecordId, UserId
+from schemas.ids import EventId, FieldName, RecordId, Tag, UserId
 from schemas.library import Release
 from schemas.worlds import WorldRef
 
@@ -23,6 +23,10 @@ FIRST_WORLD = WorldRef(1, 0)
 """The first release of a stack, and no model snapshot yet."""
 VISIT_MS = 600_000
 """The longest visit."""
+
+
+def _only(tag: Tag | None) -> Interest:
+    return lambda _foreign: tag
 
 
 class _Plan(NamedTuple):
@@ -85,8 +89,8 @@ class _Deeds:
         for tag in (*catalogue.tags, None):
             orders = int(MODELS * ORDER_SHARE / VISIT_LENGTH)
             pages = int(MODELS * PAGE_SHARE)
-            found: list[Deed] = [browsing.look(tag, chance) for _ in range(MODELS - orders - pages)]
-            found += [browsing.buy(tag, chance) for _ in range(orders)]
+            found: list[Deed] = [browsing.look(_only(tag), chance) for _ in range(MODELS - orders - pages)]
+            found += [browsing.buy(_only(tag), chance) for _ in range(orders)]
             own = [(EventKind.TRACK, deed.name, dict(deed.properties)) for deed in found]
             self._stock.append(own + [(EventKind.PAGE, "Home", {})] * pages)
         fields = [FieldName(field.name) for template in release.templates for field in template.fields]

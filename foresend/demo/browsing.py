@@ -1,6 +1,6 @@
 """What people do on a site or in an app, as events that the workspace's own tag rules turn into tags."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
@@ -10,6 +10,13 @@ from schemas.library import TagRule, WorkspaceSettings
 LOOKED = "Item Viewed"
 """Stands where a rule takes events of any name, or there is no rule at all."""
 BOUGHT = "Order Completed"
+FOREIGN_SHARE = 0.3
+"""Part of the lightest acts that has nothing to do with one's tastes: presents, chance, somebody else at the keyboard.
+Of weightier acts less, with the root of their weight: the more an act costs, the less it is done by the way, which is
+why a workspace gives it more weight. Over all acts of the sample workspace it is a quarter."""
+
+Interest = Callable[[float], Tag | None]
+"""A tag somebody is after, or, with the chance that is given, one that is none of his; None where there are no tags."""
 
 
 class Deed(NamedTuple):
@@ -28,25 +35,38 @@ class Browsing:
 
     def __init__(self, settings: WorkspaceSettings) -> None:
         rules = sorted((rule for rule in settings.tags if rule.weight > 0), key=lambda rule: rule.weight)
+        self._lightest = rules[0].weight if rules else 1.0
         self._buying = rules[-1] if rules else None
         self._looking = rules[:-1] or rules
 
-    def look(self, tag: Tag | None, chance: Random) -> Deed:
+    def look(self, interest: Interest, chance: Random) -> Deed:
         """Something looked at, rated, played: whatever the rules listen to."""
-        rules = [rule for rule in self._looking if _can_say(rule, tag)]
-        if tag is None or not rules:
+        if not self._looking:
             return Deed(LOOKED, {})
-        return _deed(chance.choices(rules, [1 / rule.weight for rule in rules])[0], tag, LOOKED, chance)
+        rule = chance.choices(self._looking, [1 / rule.weight for rule in self._looking])[0]
+        tag = interest(self._foreign_share(rule))
+        if tag is None:
+            return Deed(LOOKED, {})
+        if not _can_say(rule, tag):
+            others = [other for other in self._looking if _can_say(other, tag)]
+            if not others:
+                return Deed(LOOKED, {})
+            rule = chance.choice(others)
+        return _deed(rule, tag, LOOKED, chance)
 
-    def buy(self, tag: Tag | None, chance: Random) -> Deed:
+    def buy(self, interest: Interest, chance: Random) -> Deed:
         """Something bought."""
-        if tag is None or self._buying is None or not _can_say(self._buying, tag):
+        if self._buying is None:
             return Deed(BOUGHT, {})
-        return _deed(self._buying, tag, BOUGHT, chance)
+        tag = interest(self._foreign_share(self._buying))
+        return _deed(self._buying, tag, BOUGHT, chance) if tag and _can_say(self._buying, tag) else Deed(BOUGHT, {})
+
+    def _foreign_share(self, rule: TagRule) -> float:
+        return float(FOREIGN_SHARE * (self._lightest / rule.weight) ** 0.5)
 
 
-def _can_say(rule: TagRule, tag: Tag | None) -> bool:
-    return tag is not None and tag.startswith(rule.prefix) and len(tag) > len(rule.prefix)
+def _can_say(rule: TagRule, tag: Tag) -> bool:
+    return tag.startswith(rule.prefix) and len(tag) > len(rule.prefix)
 
 
 def _deed(rule: TagRule, tag: Tag, unnamed: str, chance: Random) -> Deed:

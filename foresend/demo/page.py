@@ -168,6 +168,7 @@ class Page:
             rows=rows,
             terms=TERMS,
             deeds=self._deeds,
+            deed=view.event,
             tags=self._tags,
             day_s=f"{self._day_s:g}",
         )

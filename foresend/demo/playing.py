@@ -35,6 +35,7 @@ class View:
     number       under which the message's HTML is kept
     problem      why there is nothing to see
     did          what the person did last, in words
+    event        the event of that, if it was no click
     """
 
     now: Looked | None = None
@@ -42,6 +43,7 @@ class View:
     number: int = 0
     problem: str = ""
     did: str = ""
+    event: str = ""
 
 
 class Playing:
@@ -106,7 +108,9 @@ class Playing:
         deed = deed_of(self._release.settings, event, tag)
         if deed is None:
             return None
-        return await self._after(person, template, f"{person.name}: {deed.name}, {tag}.", [track(deed)])
+        view = await self._after(person, template, f"{person.name}: {deed.name}, {tag}.", [track(deed)])
+        view.event = deed.name
+        return view
 
     def changes(self, view: View) -> list[Change]:
         """What the newest look shows otherwise than the one before it."""

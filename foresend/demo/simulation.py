@@ -28,16 +28,14 @@ from schemas.library import Release
 
 SIGN_UP_DAYS = 8.0
 """Over so many days people come for the first time, so that a small machine is not met by all at once."""
-VISITS_PER_DAY = 0.17
+VISITS_PER_DAY = 0.2
 """Of an average person after sign-up."""
 VISIT_LENGTH = 2.5
 """Mean number of things done in one visit."""
-FIRST_VISIT_LENGTH = 3
+FIRST_VISIT_LENGTH = 4
 """Who signs up looks around."""
 PAGE_SHARE, ORDER_SHARE, ORDER_SHARE_AFTER_CLICK = 0.15, 0.03, 0.15
 """Parts of what is done that are mere pages; of visits and of clicks that end in an order."""
-FOREIGN_SHARE = 0.25
-"""Part of browsing that has nothing to do with one's tastes: presents, chance, somebody else at the keyboard."""
 MAIL_DAYS = (3.0, 7.0)
 """Between two mails to one person."""
 OPEN_DELAY_DAYS, OPEN_DELAY_SPREAD, OPEN_DELAY_MAX_DAYS = 0.08, 1.0, 1.5
@@ -189,12 +187,12 @@ class Simulation:
         if chance.random() < PAGE_SHARE:
             kind = EventKind.SCREEN if context["device"]["type"] == "mobile" else EventKind.PAGE
             return Act(at_s, person.user, kind, chance.choice(("Home", "Search", "Account")), context=context)
-        deed = self._browsing.look(self._subject(person, tags, chance), chance)
+        deed = self._browsing.look(partial(self._subject, person, tags, chance), chance)
         return Act(at_s, person.user, EventKind.TRACK, deed.name, deed.properties, context=context)
 
     def _order(self, person: Person, tags: tuple[Tag, ...], at_s: float) -> Act:
         chance = self._lives[person.number].chance
-        deed = self._browsing.buy(self._subject(person, tags, chance), chance)
+        deed = self._browsing.buy(partial(self._subject, person, tags, chance), chance)
         context = person.context(chance)
         return Act(at_s, person.user, EventKind.TRACK, deed.name, deed.properties, context=context)
 
@@ -252,8 +250,9 @@ class Simulation:
 
     # Small things
 
-    def _subject(self, person: Person, tags: tuple[Tag, ...], chance: Random) -> Tag | None:
-        if chance.random() < FOREIGN_SHARE:
+    def _subject(self, person: Person, tags: tuple[Tag, ...], chance: Random, foreign: float) -> Tag | None:
+        """What one is after: what a mail showed if that is where one comes from, what one likes, or something else."""
+        if chance.random() < foreign:
             return self._audience.any_tag(chance)
         return chance.choice(tags) if tags else self._audience.liked_tag(person.number, chance)
 
