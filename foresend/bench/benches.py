@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresend.bench import cache, collector, gateway, hotpath, render
+from foresend.bench import cache, collector, freshness, gateway, hotpath, render
 from foresend.bench.figures import Figure, Run, merged
 from foresend.bench.telling import Tell
 
@@ -30,6 +30,9 @@ class Bench:
 BENCHES = {
     "hotpath": Bench(
         "the job in Flink on one slot, and the same step in a bare loop", hotpath.HotpathSizes, hotpath.measure
+    ),
+    "freshness": Bench(
+        "from the collector's 202 until the gateway shows a change", freshness.FreshnessSizes, freshness.measure
     ),
     "gateway": Bench(
         "draw from the cache, beside other ways to answer the same", gateway.GatewaySizes, gateway.measure

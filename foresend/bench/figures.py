@@ -51,9 +51,11 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def rounded(figure: float) -> float:
-    """The figure with as many digits as are worth telling.
+    """The figure with as many digits as are worth telling; a count stays one.
 
-    >>> rounded(12345.678), rounded(0.0123456), rounded(0.0)
-    (12346, 0.01235, 0.0)
+    >>> rounded(12345.678), rounded(0.0123456), rounded(3)
+    (12346, 0.01235, 3)
     """
-    return round(figure) if abs(figure) >= 10**DIGITS else float(f"{figure:.{DIGITS}g}")
+    if isinstance(figure, int) or abs(figure) >= 10**DIGITS:
+        return round(figure)
+    return float(f"{figure:.{DIGITS}g}")

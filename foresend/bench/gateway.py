@@ -84,13 +84,13 @@ def measure(sizes: GatewaySizes, tell: Tell) -> Iterator[Sequence[Run]]:
 def _run(setting: _Setting, filled: Filled, ports_of: Mapping[str, int], number: int, tell: Tell) -> Run:
     """One turn of every way to answer, one after the other."""
     found = {}
-    outbox_left = 0.0
+    outbox_left = 0
     for kind, port in ports_of.items():
         tell(f"drawing from: {kind}, run {number} of {setting.sizes.runs} ...")
         found[kind] = _load(setting, kind, port, number)
         if kind == GATEWAY:
             sleep(OUTBOX_S)
-            outbox_left = metric(port, "foresend_outbox_rows")
+            outbox_left = int(metric(port, "foresend_outbox_rows"))
     rates = {kind: result.requests_per_s for kind, result in found.items()}
     own = rates[GATEWAY]
     return Run(

@@ -15,7 +15,7 @@ from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from flink_jobs.bench.program import REPORT_KEY, Hotpath, Report
 from foresend import processes
-from foresend.bench.figures import Figure, Run, percentile
+from foresend.bench.figures import Figure, Run, percentile, rounded
 from foresend.bench.programs import NotInTime, scratch
 from foresend.bench.sizes import size
 from foresend.bench.steady_log import MODELS, Model, SteadyLog, model_people
@@ -186,8 +186,8 @@ def _figures(case: _Case, in_flink: Report, seconds: float, bare: Report) -> Run
         "events": in_flink.events,
         "users": case.log.users,
         "slots": SLOTS,
-        "renders_share": in_flink.rendered / in_flink.events,
-        "writes_per_event": in_flink.writes / in_flink.events,
+        "renders_share": rounded(in_flink.rendered / in_flink.events),
+        "writes_per_event": rounded(in_flink.writes / in_flink.events),
         "state_bytes_p50": percentile(sizes, 0.5),
         "state_bytes_p99": percentile(sizes, 0.99),
         "state_digest_equal": is_equal,
