@@ -37,6 +37,7 @@ class Telling:
     def running(self, setting: Setting) -> Iterator["Shown"]:
         """Where a run is shown, for the length of a `with` block."""
         if not self.console.is_terminal:
+            self.words([f"be one of them: {' '.join(setting.addresses)}"])
             yield _Lines(self)
             return
         with Live(console=self.console, screen=True, auto_refresh=False) as live:
