@@ -16,7 +16,7 @@ OUTPUT_TYPE = Types.ROW_NAMED(["key", "value"], [Types.STRING(), Types.PRIMITIVE
 DEAD_LETTERS = OutputTag("dead-letters", OUTPUT_TYPE)
 
 KEY, VALUE, PARTITION, OFFSET = range(4)
-"""Columns of the rows that `kafka_tables.log_source` gives; log time is the row's own timestamp."""
+"""Columns of the rows that `kafka_tables.keyed_log` gives; log time is the row's own timestamp."""
 
 
 class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]

@@ -1,19 +1,28 @@
 """Kafka in and out of Flink, by tables: only they give a record's key, time and offset, and take tombstones."""
 
-from pyflink.datastream import DataStream
+from pyflink.common import Types
+from pyflink.datastream import DataStream, OutputTag
+from pyflink.datastream.data_stream import KeyedStream
 from pyflink.java_gateway import get_gateway
 from pyflink.table import ChangelogMode, DataTypes, Schema, StatementSet, StreamTableEnvironment
 
 from connectors.kafka.settings import KafkaSettings
+from flink_jobs.records import MALFORMED, STATE_KEY
 
 UPSERT = "upsert-kafka"
+BYTES_TYPE = Types.PRIMITIVE_ARRAY(Types.BYTE())
+RECORD_TYPE = Types.ROW([BYTES_TYPE, BYTES_TYPE, Types.INT(), Types.LONG()])
+"""Key, value, partition and offset of a record; its log time is the row's own timestamp."""
 
 
-def log_source(tables: StreamTableEnvironment, kafka: KafkaSettings, topic: str, group: str) -> DataStream:
-    """The records of a topic from its beginning: rows of key, value, partition, offset, and log time.
+def keyed_log(tables: StreamTableEnvironment, kafka: KafkaSettings, topic: str, group: str) -> KeyedStream:
+    """The records of a topic from its beginning, by their state keys: rows of key, value, partition and offset.
 
     Watermarks are declared on the metadata timestamp, so that the source makes them for each partition;
     one given after `to_data_stream` would be for each subtask, and late on a skewed catch-up.
+
+    PyFlink's `key_by` would call Python for each record once more, in the source's thread, which fights for the
+    interpreter with the step's own: the state key is made by SQL instead (docs/adr/0018).
     """
     tables.execute_sql(f"""
         CREATE TABLE `source_{topic}` (
@@ -34,7 +43,28 @@ def log_source(tables: StreamTableEnvironment, kafka: KafkaSettings, topic: str,
             'value.fields-include' = 'EXCEPT_KEY',
             {_client_options(kafka)}
         )""")
-    return tables.to_data_stream(tables.from_path(f"source_{topic}"))
+    keyed = tables.sql_query(f"""
+        SELECT
+            COALESCE(REGEXP_EXTRACT(DECODE(`key`, 'UTF-8'), '{STATE_KEY}', 1), '{MALFORMED}') AS `state_key`,
+            ROW(`key`, `value`, `partition`, `offset`) AS `record`,
+            `log_time`
+        FROM `source_{topic}`""")  # noqa: S608
+    stream = tables.to_data_stream(keyed)
+    # The table's own type is unknown to PyFlink's operators; these are the classes that it hands out.
+    row = Types.ROW([Types.STRING(), RECORD_TYPE, Types.INSTANT()])
+    stream._j_data_stream.getTransformation().setOutputType(row.get_java_type_info())  # noqa: SLF001
+    by_first_field = get_gateway().jvm.KeyByKeySelector()
+    key_type = Types.ROW([Types.STRING()]).get_java_type_info()
+    return KeyedStream(stream._j_data_stream.keyBy(by_first_field, key_type), RECORD_TYPE, stream)  # noqa: SLF001
+
+
+def side_output(stream: DataStream, tag: OutputTag) -> DataStream:
+    """What an operator says beside its output.
+
+    PyFlink's own way puts a Python operator behind it, in the same thread. There a second interpreter state makes
+    libraries built with pybind11 wait for themselves for ever, when they are imported.
+    """
+    return DataStream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))  # noqa: SLF001
 
 
 def upsert_sink(

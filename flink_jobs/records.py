@@ -1,5 +1,6 @@
 """What goes into and comes out of a keyed step: data that the adapter carries to and from Flink."""
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -7,6 +8,17 @@ from flink_jobs.cells import CellName
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
 from schemas.versions import Position
+
+STATE_KEY = "^([^|]*[|][^|]*)[|][^|]*$"
+"""Regular expression, the same in Java and Python: workspace and user, as a record's key begins with them."""
+MALFORMED = "malformed"
+"""State key of records whose own key names nobody: they all become dead letters, and keep no state."""
+
+
+def state_key_of(key: bytes | None) -> str:
+    """What Flink's state is keyed by, made in Flink by `kafka_tables.keyed_log`."""
+    found = re.search(STATE_KEY, (key or b"").decode(errors="replace"))
+    return found[1] if found else MALFORMED
 
 
 class InputRecord(NamedTuple):

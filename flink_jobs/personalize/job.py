@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from pyflink.common import Types
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from connectors.kafka.settings import KafkaSettings
 from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, KeyedStepAdapter
-from flink_jobs.kafka_tables import log_source, upsert_sink
-from flink_jobs.personalize.program import Personalize, state_key_of
+from flink_jobs.kafka_tables import keyed_log, side_output, upsert_sink
+from flink_jobs.personalize.program import Personalize
 from flink_jobs.records import KeyedProgram
 from schemas import topics
 
@@ -34,21 +33,18 @@ class JobSettings:
     group: str = "foresend-personalize"
 
 
-def draw(
-    env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedProgram | None = None
-) -> StatementSet:
+def draw(env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedProgram | None = None) -> StatementSet:
     """Draw the job; nothing runs until it is executed. `program`: what runs in place of the job's own."""
     tables = StreamTableEnvironment.create(env)
     statements = tables.create_statement_set()
 
-    events = log_source(tables, settings.kafka, settings.source, settings.group)
+    events = keyed_log(tables, settings.kafka, settings.source, settings.group)
     communications = (
-        events.key_by(lambda row: state_key_of(row[0]), key_type=Types.STRING())
-        .process(KeyedStepAdapter(program or Personalize(settings.kafka, settings.source)), OUTPUT_TYPE)
+        events.process(KeyedStepAdapter(program or Personalize(settings.kafka, settings.source)), OUTPUT_TYPE)
         .uid(NAME)
         .name(NAME)
     )
-    dead_letters = communications.get_side_output(DEAD_LETTERS)
+    dead_letters = side_output(communications, DEAD_LETTERS)
 
     upsert_sink(tables, statements, settings.kafka, communications, topics.COMMUNICATIONS.name)
     upsert_sink(tables, statements, settings.kafka, dead_letters, topics.DEAD_LETTERS.name)

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from flink_jobs.cells import CellName
-from flink_jobs.personalize.program import PersonalizeStep, state_key_of
-from flink_jobs.records import InputRecord, Outcome, dead_letter
+from flink_jobs.personalize.program import PersonalizeStep
+from flink_jobs.records import InputRecord, Outcome, dead_letter, state_key_of
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
 

@@ -15,20 +15,7 @@ from schemas.events import MILLIS_END, EventKind, decode_event
 from schemas.keys import HEARTBEAT_USER, SYSTEM_WORKSPACE, event_key, join_key, user_key
 from schemas.topics import PARTITIONS
 
-MALFORMED = "malformed"
-"""State key of records whose own key names nobody: they all become dead letters, and keep no state."""
 _HEARTBEATS = frozenset(join_key(SYSTEM_WORKSPACE, HEARTBEAT_USER, str(number)) for number in range(PARTITIONS))
-
-
-def state_key_of(key: bytes | None) -> str:
-    """What Flink's state is keyed by: workspace and user, as the record's key begins with them."""
-    parts = bytes(key or b"").split(b"|")
-    if len(parts) != 3:
-        return MALFORMED
-    try:
-        return b"|".join(parts[:2]).decode()
-    except UnicodeDecodeError:
-        return MALFORMED
 
 
 @dataclass(frozen=True)

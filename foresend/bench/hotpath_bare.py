@@ -9,8 +9,7 @@ import msgspec
 from connectors.kafka.log_reader import read_log
 from flink_jobs.bench.program import Hotpath, HotpathStep
 from flink_jobs.cells import CellName
-from flink_jobs.personalize.program import state_key_of
-from flink_jobs.records import InputRecord
+from flink_jobs.records import InputRecord, state_key_of
 
 
 class _Cells:

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flink_jobs.personalize.program import state_key_of
+from flink_jobs.records import state_key_of
 from schemas.errors import Reason, SchemaError
 from schemas.ids import RecordId, UserId, WorkspaceId
 from schemas.keys import event_key, join_key, split_key, user_key

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 
 from connectors.kafka.clients import make_producer
 from connectors.kafka.event_records import event_record, heartbeats
@@ -14,6 +15,7 @@ from schemas.topics import COMMUNICATIONS
 from schemas.worlds import WorldRef
 from tests.support.events import DAY_MS, START_MS, erased, named, rated
 
+POISON_KEYS = (b"sample|poison|r", b"", b"sample|poison", b"a|b|c|d", b"sample|\xff\xfe|r", b"||")
 GENRES = ("comedy", "drama", "horror", "western", "jazz", "sci-fi", "romance", "crime")
 
 
@@ -46,7 +48,8 @@ def write_log(kafka: KafkaSettings, topic: str, events: Iterable[Event], poison:
         record = event_record(event)
         futures.append(producer.send(topic, record.value, record.key, [], record.partition, event.received_ms))
     last_ms = max((event.received_ms for event in events), default=START_MS)
-    futures += [producer.send(topic, value, b"sample|poison|r", [], 0, last_ms) for value in poison]
+    for value, key in zip(poison, cycle(POISON_KEYS)):
+        futures.append(producer.send(topic, value, key, [], 0, last_ms))
     acknowledged = [future.get(60) for future in futures]
     producer.close()
     return len(acknowledged)

@@ -16,8 +16,7 @@ from pyflink.datastream import OutputTag
 
 from flink_jobs.adapter import DEAD_LETTERS, KeyedStepAdapter
 from flink_jobs.cells import CellName
-from flink_jobs.personalize.program import state_key_of
-from flink_jobs.records import InputRecord, KeyedProgram, OutputRecord
+from flink_jobs.records import InputRecord, KeyedProgram, OutputRecord, state_key_of
 from schemas.codec import decode
 from schemas.dead_letters import DeadLetter
 from schemas.events import Event, encode_event
