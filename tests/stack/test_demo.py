@@ -133,8 +133,8 @@ def test_a_page_of_somebody_is_served_and_ctrl_c_ends_a_run_with_its_figures(sta
     expect_nothing_left(demo)
 
 
-def endings() -> Iterator[tuple[float, tuple[signal.Signals, ...]]]:
-    """When it is ended, after its start, and by what."""
+def endings() -> Iterator[Any]:
+    """When it is ended, after its start, and by what; a fourth of them on a standalone cluster."""
     chance = random.Random(SEED)
     twice = (signal.SIGINT, signal.SIGINT)
     kinds = [(signal.SIGTERM,), (signal.SIGKILL,), (signal.SIGKILL,), *[twice] * 6]
@@ -142,14 +142,16 @@ def endings() -> Iterator[tuple[float, tuple[signal.Signals, ...]]]:
     chance.shuffle(kinds)
     for number, kind in enumerate(kinds):
         bounds = (EARLY_S, LATE_S) if number % 3 == 2 else (0.0, EARLY_S)
-        yield round(chance.uniform(*bounds), 2), kind
+        after_s, options = round(chance.uniform(*bounds), 2), ("--chaos",) if number % 4 == 1 else ()
+        name = " ".join([f"{after_s} s", *(one.name for one in kind), *options])
+        yield pytest.param(after_s, kind, options, id=name)
 
 
-@pytest.mark.parametrize(("after_s", "numbers"), list(endings()))
+@pytest.mark.parametrize(("after_s", "numbers", "options"), list(endings()))
 def test_ended_at_any_moment_it_leaves_nothing(
-    start: Start, after_s: float, numbers: tuple[signal.Signals, ...]
+    start: Start, after_s: float, numbers: tuple[signal.Signals, ...], options: tuple[str, ...]
 ) -> None:
-    demo = start("--people", "50", "--json")
+    demo = start("--people", "50", "--json", *options)
     assert demo.ended(after_s) is None, demo.words.read_text()
     for number in numbers:
         demo.signal(number)
