@@ -65,7 +65,7 @@ class _Stack(NamedTuple):
     serve: int
 
 
-class _Probed(NamedTuple):
+class Probed(NamedTuple):
     """One probe: when it was begun, in seconds since the first; how long until it was seen, None: not in time."""
 
     at_s: float
@@ -139,8 +139,8 @@ class _Bench:
             finally:
                 load.cancel()
         if sizes.trace is not None:
-            _write_trace(sizes.trace, probed)
-        return _figures(sizes, probed, accepted / seconds, self._refused)
+            write_trace(sizes.trace, probed)
+        return figures(sizes, probed, accepted / seconds, self._refused)
 
     async def _load(self, sender: Client) -> None:
         """Send batches at their times, whatever became of those before."""
@@ -181,7 +181,7 @@ class _Bench:
         while batch := list(islice(calls, BATCH)):
             yield msgspec.json.encode({"batch": batch})
 
-    async def _probe(self, probe: FreshnessProbe, moved: Moved) -> list[_Probed]:
+    async def _probe(self, probe: FreshnessProbe, moved: Moved) -> list[Probed]:
         """Begin probes at their times; what each came to, in the order in which they were begun."""
         begun_s = perf_counter()
         tasks = []
@@ -192,12 +192,12 @@ class _Bench:
         return list(await asyncio.gather(*tasks))
 
 
-async def _timed(probe: Awaitable[float | None], at_s: float) -> _Probed:
-    return _Probed(at_s, await probe)
+async def _timed(probe: Awaitable[float | None], at_s: float) -> Probed:
+    return Probed(at_s, await probe)
 
 
-def _figures(sizes: FreshnessSizes, probed: Sequence[_Probed], load_events_per_s: float, refused: int) -> Run:
-    """A probe that was given up counts as having taken all of its time: leaving it out would hide a stall."""
+def figures(sizes: FreshnessSizes, probed: Sequence[Probed], load_events_per_s: float, refused: int) -> Run:
+    """What probes came to; one that was given up counts with all of its time, for leaving it out would hide a stall."""
     times_ms = sorted(1000 * (sizes.timeout if one.took_s is None else one.took_s) for one in probed)
     return Run(
         {"probes": len(probed)},
@@ -213,7 +213,8 @@ def _figures(sizes: FreshnessSizes, probed: Sequence[_Probed], load_events_per_s
     )
 
 
-def _write_trace(file: Path, probed: Sequence[_Probed]) -> None:
+def write_trace(file: Path, probed: Sequence[Probed]) -> None:
+    """Write every probe to a CSV file; an empty time was given up."""
     with file.open("w", newline="", encoding="utf-8") as opened:
         rows = csv.writer(opened)
         rows.writerow(("at_s", "took_ms"))

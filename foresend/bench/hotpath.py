@@ -94,7 +94,7 @@ def _run(sizes: HotpathSizes, users: int, release: Release, models: list[Model],
     if in_flink.began_ms < written_ms:
         raise NotInTime("expected the whole log to be in Kafka before the first event is measured")
     seconds = (max(in_flink.ended_ms, last_output_ms) - in_flink.began_ms) / 1000
-    return _figures(case, in_flink, seconds, bare)
+    return figures(case.log, in_flink, seconds, bare)
 
 
 def _write(kafka: KafkaSettings, case: _Case) -> Hotpath:
@@ -179,12 +179,13 @@ def _profiled(profile: Path | None, command: list[str]) -> list[str]:
     return [str(spy), "record", "--output", str(profile.resolve()), "--", *command]
 
 
-def _figures(case: _Case, in_flink: Report, seconds: float, bare: Report) -> Run:
+def figures(log: SteadyLog, in_flink: Report, seconds: float, bare: Report) -> Run:
+    """What both came to. `seconds`: in Flink, until Kafka had the last message."""
     sizes = sorted(in_flink.profile_bytes)
-    is_equal = in_flink.outcome == bare.outcome and in_flink.events == case.sizes.events
+    is_equal = in_flink.outcome == bare.outcome and in_flink.events == log.events
     given: dict[str, Figure] = {
         "events": in_flink.events,
-        "users": case.log.users,
+        "users": log.users,
         "slots": SLOTS,
         "renders_share": rounded(in_flink.rendered / in_flink.events),
         "writes_per_event": rounded(in_flink.writes / in_flink.events),

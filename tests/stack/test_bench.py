@@ -1,0 +1,102 @@
+"""Every bench once, small: it measures something, prints what others read, and leaves nothing behind."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foresend.bench.benches import BENCHES
+
+pytestmark = pytest.mark.stack
+BENCH_S = 280.0
+SMALL = {
+    "hotpath": ["--events", "2000", "--users", "100", "--warm-up", "500"],
+    "freshness": [
+        *("--load", "50", "--users", "50", "--probes", "50", "--rate", "20", "--people", "30"),
+        *("--warm-up", "3", "--timeout", "20"),
+    ],
+    "gateway": ["--users", "500", "--seconds", "0.5", "--warm-up", "0.3", "--runs", "1"],
+    "cache": ["--users", "1000", "--reads", "1000"],
+    "render": ["--people", "10", "--combinations", "50", "--runs", "2"],
+    "collector": ["--seconds", "0.5", "--warm-up", "0.3", "--runs", "2", "--users", "100"],
+}
+"""Options by which each bench takes a hundredth of what it takes by itself, or less."""
+KEYS = {
+    "hotpath": "events users slots events_per_s bare_events_per_s ratio renders_share",
+    "freshness": "load_events_per_s probes timeouts p50_ms p99_ms p999_ms",
+    "gateway": "entries entry_bytes users requests_per_s p50_ms p99_ms outbox_left on_demand_requests_per_s "
+    "ratio_on_demand naive_requests_per_s bare_requests_per_s ratio_bare",
+    "cache": "users entries disk_bytes load_entries_per_s rebuild_entries_per_s read_p50_us read_p99_us",
+    "render": "layout_us combination_us candidates entry_bytes html_bytes select_us",
+    "collector": "batch events_per_s p99_ms",
+}
+"""What others read from each bench's lines."""
+MAY_BE_ZERO = {"timeouts", "outbox_left"}
+
+
+def test_every_bench_is_tried() -> None:
+    assert set(SMALL) == set(KEYS) == set(BENCHES)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_bench_prints_its_figures_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
+    lines = _measured(name, tmp_path)
+
+    for line in lines:
+        assert set(KEYS[name].split()) | {"runs", "commit", "machine"} <= set(line)
+        assert line["machine"]["cores"] >= 1
+        numbers = {key: line[key] for key in KEYS[name].split()}
+        assert {key: value for key, value in numbers.items() if value <= 0 and key not in MAY_BE_ZERO} == {}
+        spread = {key.removesuffix("_min") for key in line if key.endswith("_min")}
+        assert spread, "something is measured"
+        assert all(line[f"{key}_min"] <= line[key] <= line[f"{key}_max"] for key in spread)
+    _check(name, lines)
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert _processes_naming(tmp_path) == []
+
+
+def _check(name: str, lines: list[dict[str, Any]]) -> None:
+    """What each bench promises of its own."""
+    (line,) = lines
+    if name == "hotpath":
+        assert line["state_digest_equal"] is True
+        assert (line["events"], line["users"], line["slots"]) == (2000, 100, 1)
+    if name == "freshness":
+        assert (line["probes"], line["load_refused"]) == (50, 0)
+        assert line["p50_ms"] <= line["p99_ms"] <= line["p999_ms"]
+    if name == "gateway":
+        assert line["entries"] == 1000
+    if name == "cache":
+        assert line["entries"] == 2000
+        assert line["disk_bytes"] > 2000 * 1000
+
+
+def _measured(name: str, folder: Path) -> list[dict[str, Any]]:
+    """The lines of a bench, run as a person would."""
+    (folder / "scratch").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "foresend.cli", "bench", name, "--json", *SMALL[name]],
+        env={**os.environ, "TMPDIR": str(folder / "scratch")},
+        capture_output=True,
+        timeout=BENCH_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-4000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _processes_naming(folder: Path) -> list[str]:
+    """Command lines of living processes in which the folder stands."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in words:
+            found.append(words)
+    return found
