@@ -1,6 +1,8 @@
 """`foresend demo`: everything on this machine, with simulated people, on one screen."""
 
 import json
+import shutil
+import textwrap
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from foresend.demo.telling import Telling
 from foresend.demo.words import in_words
 from foresend.environments import require
 from foresend.settings.workspace import add_workspace_argument, workspace_folder
+
+WIDTH_MAX = 100
 
 
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
@@ -44,8 +48,13 @@ def run(arguments: Namespace) -> int:
     )
 
     def finished(figures: dict[str, Any]) -> None:
-        words = [json.dumps(figures)] if arguments.json else in_words(figures)
+        width = shutil.get_terminal_size((WIDTH_MAX, 0)).columns
+        words = [json.dumps(figures)] if arguments.json else _wrapped(in_words(figures), min(WIDTH_MAX, width))
         print("\n".join(words), flush=True)
 
     run_demo(order, Telling(plain=arguments.json), finished)
     return 0
+
+
+def _wrapped(sentences: list[str], width: int) -> list[str]:
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]

@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import linear_regression
 
 SAMPLES_MAX = 720
-SLOPE_SAMPLES_MIN = 4
+SLOPE_SPAN_MIN_S = 60.0
+"""Over a shorter time nothing can be said: programs fill what they reserve, and collect garbage when they like."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PARENT = 1
 """Place of the parent's pid behind a program's name in /proc/PID/stat."""
@@ -57,12 +58,12 @@ class MemoryTrack:
 
 
 def slope_mb_per_min(samples: Sequence[tuple[float, float]]) -> float | None:
-    """The slope of the line through samples `(seconds, MB)`, by least squares; None of too few.
+    """The slope of the line through samples `(seconds, MB)`, by least squares; None over too short a time.
 
     >>> slope_mb_per_min([(0.0, 100.0), (30.0, 101.0), (60.0, 102.0), (90.0, 103.0)])
     2.0
     """
-    if len(samples) < SLOPE_SAMPLES_MIN or samples[0][0] == samples[-1][0]:
+    if not samples or samples[-1][0] - samples[0][0] < SLOPE_SPAN_MIN_S:
         return None
     return linear_regression([at_s for at_s, _ in samples], [mb for _, mb in samples]).slope * 60
 

@@ -155,14 +155,14 @@ CAUSES = {
 
 def _health(figures: Figures) -> RenderableType:
     slope = figures["memory_slope_mb_per_min"]
-    growth = "" if slope is None else f"  ({slope:+.1f} MB/min)"
+    growth = "" if slope is None else f" ({slope:+.1f}/min)"
     memory = "–" if figures["memory_mb"] is None else f"{figures['memory_mb']:,.0f} MB{growth}"
     rows = [
         ("dead letters", f"{figures['dead_letters']:,}", figures["dead_letters"] == 0),
         ("restarts of the job", f"{figures['restarts']:,}", figures["restarts"] == 0),
         ("probes timed out", f"{figures['probe_timeouts']:,} of {figures['probes']:,}", figures["probe_timeouts"] == 0),
         ("traffic held back", f"{figures['held_s']:.0f} s", figures["held_s"] < 1),
-        ("memory of all programs", memory, True),
+        ("memory in all", memory, True),
     ]
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column()
@@ -176,9 +176,7 @@ def _foot(moment: Moment, setting: Setting) -> RenderableType:
     lines: list[RenderableType] = [Text(note, style="bold yellow") for note in moment.notes]
     if setting.addresses:
         lines.append(Text.assemble("Be one of them: ", ("   ".join(setting.addresses), ACCENT)))
-    lines.append(
-        Text(f"Their days last {setting.day_s:g} s, and so do the memories of them.  Ctrl-C ends it all.", style="dim")
-    )
+    lines.append(Text(f"A day of theirs lasts {setting.day_s:g} s.  Ctrl-C ends all of it.", style="dim"))
     return Align.left(Group(*lines))
 
 

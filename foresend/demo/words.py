@@ -19,7 +19,7 @@ def in_words(figures: Figures) -> list[str]:
 def _run(figures: Figures) -> str:
     return (
         f"In {clock(figures['seconds'])} minutes, {figures['users']:,} simulated people made {figures['events']:,} "
-        f"events ({figures['events_per_s']:,.0f} a second), {figures['sends']:,} of them messages that were drawn."
+        f"events ({figures['events_per_s']:,.0f} a second); {figures['sends']:,} messages were drawn for them."
     )
 
 

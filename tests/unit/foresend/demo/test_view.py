@@ -55,7 +55,7 @@ def test_the_screen_tells_what_is_measured_and_that_it_is_simulated() -> None:
     text = "\n".join(shown(figures()))
     for told in (
         "2,000 simulated people", "2:14", "263/s", "38 / 121 ms", "91.2 %", "intervals hold at every look",
-        "Foresend +50 %  (+50 % to +50 %)", "preferences have shifted", "12,000", "odd", "2,150 MB  (+0.4 MB/min)",
+        "Foresend +50 %  (+50 % to +50 %)", "preferences have shifted", "12,000", "odd", "2,150 MB (+0.4/min)",
         *SETTING.addresses, "Ctrl-C",
     ):  # fmt: skip
         assert told in text, told
