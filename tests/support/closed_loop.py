@@ -4,7 +4,6 @@ Only what learning sees is here: events in the order of their times, deadlines a
 gateway's own rule, and exposures as the gateway makes them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -23,9 +22,9 @@ from schemas.codec import decode
 from schemas.decisions import Communication, Decision, Rendered
 from schemas.draws import draw
 from schemas.events import Event
-from schemas.ids import EventId, FieldName, Locale, RecordId, SlotName, VariantId, WorkspaceId
+from schemas.ids import EventId, RecordId, SlotName, VariantId, WorkspaceId
 from schemas.keys import communication_key
-from schemas.library import Release, Template
+from schemas.library import Release
 from schemas.models import ModelSnapshot
 from schemas.versions import Position
 from schemas.worlds import WorldRef
@@ -40,17 +39,17 @@ ADVANCE_S = 0.25
 class _Blank:
     """Renders nothing."""
 
-    def render(self, variants: object) -> Rendered:
+    def render(self, _variants: object) -> Rendered:
         return Rendered("", "", b"", b"")
 
 
 class _BlankLibrary(Library):
     """A library whose messages are empty: what is shown is told by the decision."""
 
-    def personal(self, template: Template, locale: Locale, fields: Mapping[FieldName, str]) -> Any:
+    def personal(self, *_of_whom: Any, **_named: Any) -> Any:
         return _Blank()
 
-    def compress(self, rendered: Rendered) -> bytes:
+    def compress(self, *_rendered: Any, **_named: Any) -> bytes:
         return b""
 
 
@@ -61,7 +60,7 @@ class _OneWorld:
         models = snapshot or ModelSnapshot(workspace=release.workspace, number=0, slots={})
         self._world = World(_BlankLibrary(release), models)
 
-    def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
+    def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:  # noqa: ARG002
         return self._world
 
 
