@@ -12,8 +12,6 @@ from schemas.library import Release, TagRule, WorkspaceSettings
 from templates.workspace import SamplePerson, Workspace
 
 NAMED = 2
-KNOWN_TAGS = 3
-"""Of so many tags, those that a person likes best, something is known when the demo begins."""
 
 
 class NamedPerson(msgspec.Struct, frozen=True):
@@ -45,16 +43,15 @@ def _of_sample(sample: SamplePerson) -> NamedPerson:
 
 
 def introduction(person: NamedPerson, settings: WorkspaceSettings) -> list[dict[str, Any]]:
-    """Calls by which a person becomes known: who it is, and a little behaviour, so that the first message is personal.
+    """Calls by which a person becomes known: who it is, and one thing done, so that the first message is personal.
 
     No more than that, so that whoever plays this person sees a difference after a click or two.
     """
     traits = dict(person.traits) | ({"locale": person.locale} if person.locale else {})
     calls: list[dict[str, Any]] = [{"type": EventKind.IDENTIFY.value, "traits": traits}]
-    liked = sorted(person.tags, key=lambda tag: -person.tags[tag])[:KNOWN_TAGS]
-    for tag in liked[:1] + liked:
-        deeds = [deed for name in deed_names(settings) if (deed := deed_of(settings, name, tag)) is not None]
-        calls += [track(deed) for deed in deeds[:1]]
+    for tag in sorted(person.tags, key=lambda tag: -person.tags[tag])[:1]:
+        deeds = (deed_of(settings, name, tag) for name in deed_names(settings))
+        calls += [track(deed) for deed in deeds if deed][:1]
     return [call | {"userId": person.user} for call in calls]
 
 
