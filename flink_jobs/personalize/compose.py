@@ -158,7 +158,7 @@ def _decide(
         cause=cause,
         at_ms=moment.at_ms,
         slots=tuple(
-            SlotDecision(slot.name, scores.variants, probabilities, scores.packed_terms(), scores.packed_affinities())
+            SlotDecision(slot.name, scores.variants, probabilities, scores.terms.tobytes(), scores.affinities.tobytes())
             for slot, scores, probabilities in columns
         ),
         candidates=_choose(world, shown.menu, preference, int.from_bytes(seed)),

@@ -68,8 +68,12 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
 def next_deadline_ms(state: UserState) -> int:
     """When something becomes due for this user without any event; 0 where nothing will."""
     profile = state.profile
-    dates = (profile.tombstone_at_ms, profile.exposures_until_ms, *(e.until_ms for e in profile.emitted.values()))
-    return min((date for date in dates if date), default=0)
+    earliest = profile.tombstone_at_ms
+    # Asked for three times on each event: a loop costs a third of `min` over a generator.
+    for date in (profile.exposures_until_ms, *[emitted.until_ms for emitted in profile.emitted.values()]):
+        if date and (date < earliest or not earliest):
+            earliest = date
+    return earliest
 
 
 def _pass_validity(state: UserState, at_ms: int) -> None:

@@ -132,7 +132,7 @@ def _decision(
 ) -> Decision:
     """What an exposure tells, which the gateway finds in its entry."""
     slots = tuple(
-        SlotDecision(SlotName(name), one.variants, probabilities, b"", one.packed_affinities())
+        SlotDecision(SlotName(name), one.variants, probabilities, b"", one.affinities.tobytes())
         for name, one, probabilities in zip(served.variants, scores, odds, strict=True)
     )
     return Decision(
