@@ -1,6 +1,7 @@
 """What has changed between two looks at a person's message, and why, in numbers and in words."""
 
 import re
+from textwrap import shorten
 from typing import NamedTuple
 
 import msgspec
@@ -9,6 +10,8 @@ from foresend.demo.answers import Looked, VariantWhy
 from schemas.ids import Locale, SlotName, Tag, TemplateName, VariantId
 from schemas.library import Release, Variant
 
+WORDS_MAX = 60
+"""Letters; whoever wants all of them looks at the message."""
 PARTS = ("text", "title", "alt")
 """Parts of a variant that tell people what it is, the best first."""
 _FIELD = re.compile(r"\{\{[^}]*\}\}")
@@ -51,7 +54,7 @@ class Words(NamedTuple):
         found = self.find(template, slot, variant)
         content = found.content.get(Locale(language), {}) if found else {}
         told = next((content[part] for part in PARTS if content.get(part)), variant)
-        return _FIELD.sub("…", told)
+        return shorten(_FIELD.sub("…", told), WORDS_MAX, placeholder=" …")
 
     def tags(self, template: str, slot: SlotName, variant: VariantId) -> tuple[Tag, ...]:
         """A variant's tags."""
