@@ -27,7 +27,7 @@ from foresend.demo.together import together
 from foresend.demo.traffic import Traffic, message_path
 from foresend.demo.view import Moment, Setting
 from foresend.freshness import FreshnessProbe, probe_place
-from foresend.http_client import HttpClient
+from foresend.http_client import HttpClient, HttpUnavailable
 from foresend.local.flink_rest import FlinkUnavailable
 from foresend.local.ports import LOOPBACK
 from foresend.processes import Identity, ProcessFailed
@@ -122,23 +122,23 @@ class LiveDemo:
 
     async def _first_message(self, ending: Ending) -> None:
         """Introduce the named people, and wait until the first of them has a message of one's own."""
-        settings = self._release.settings
-        calls = [call for person in self._named for call in introduction(person, settings)]
+        calls = [call for person in self._named for call in introduction(person, self._release.settings)]
         await self._collector.request("POST", "/v1/batch", msgspec.json.encode({"batch": calls}))
-        person = self._named[0]
-        can_be_personal = any(call["type"] == "track" for call in introduction(person, settings))
-        path = message_path(self._release.templates[0].name, person.user)
         deadline_s = perf_counter() + FIRST_MESSAGE_S
-        while not ending.asked:
-            reply = await self._gateway.request("GET", path)
-            if reply.status == HTTPStatus.OK:
-                look = decode_looked(reply.body)
-                if look.is_personal or (look.source == "entry" and not can_be_personal):
-                    return
+        while not (ending.asked or await self._has_message(self._named[0])):
             if perf_counter() > deadline_s:
                 raise ProcessFailed(f"expected a personal message within {FIRST_MESSAGE_S:g} s, got none")
             self._programs.check()
             await asyncio.sleep(LOOK_S)
+
+    async def _has_message(self, person: NamedPerson) -> bool:
+        """Whether there is a personal message; any but the default content where no rule can make one personal."""
+        calls = introduction(person, self._release.settings)
+        reply = await self._gateway.request("GET", message_path(self._release.templates[0].name, person.user))
+        if reply.status != HTTPStatus.OK:
+            return False
+        look = decode_looked(reply.body)
+        return look.is_personal or (look.source == "entry" and not any(call["type"] == "track" for call in calls))
 
     async def _until_end(self, ending: Ending) -> None:
         """Return once it is over; a job that was killed is waited for."""
@@ -192,7 +192,11 @@ class LiveDemo:
             await asyncio.sleep(SCRAPE_EVERY_S)
 
     async def _scrape_once(self) -> None:
-        reply = await self._gateway.request("GET", "/metrics")
+        try:
+            reply = await self._gateway.request("GET", "/metrics")
+        except HttpUnavailable:
+            # Asked again soon; that a program has ended is seen elsewhere.
+            return
         self._measures.renders = by_label(reply.body.decode(), WRITTEN)
 
     async def _count(self, threads: ThreadPoolExecutor, letters: DeadLetterCount) -> None:
@@ -207,7 +211,6 @@ class LiveDemo:
             self._measures.dead_letters = await loop.run_in_executor(threads, letters)
             self._measures.restarts = await loop.run_in_executor(threads, self._programs.restarts)
         except (BrokerUnavailable, FlinkUnavailable):
-            # Asked again soon; that a program has ended is seen elsewhere.
             return
 
     async def _kill(self) -> None:

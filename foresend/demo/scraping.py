@@ -10,6 +10,8 @@ from connectors.kafka.clients import broker_errors, make_consumer
 from connectors.kafka.settings import KafkaSettings
 from schemas.topics import DEAD_LETTERS
 
+ANSWER_MS = 5_000
+"""The demo's end waits for an answer that is under way, so none may take long."""
 WRITTEN = "foresend_cache_entries_written_total"
 _SAMPLE = re.compile(r'^(?P<name>\w+)\{(?P<label>\w+)="(?P<value>[^"\\]*)"\} (?P<number>\S+)$', re.MULTILINE)
 
@@ -46,4 +48,4 @@ class DeadLetterCount:
             BrokerUnavailable: Kafka does not answer.
         """
         with broker_errors("dead letters are counted"):
-            return sum(self._consumer.end_offsets(self._parts).values())
+            return sum(self._consumer.end_offsets(self._parts, timeout_ms=ANSWER_MS).values())

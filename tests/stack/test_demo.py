@@ -1,6 +1,7 @@
 """`foresend demo` whole: its figures, and that it leaves nothing behind, whenever and however it is ended."""
 
 import json
+import os
 import random
 import signal
 from collections.abc import Callable, Iterator
@@ -130,6 +131,19 @@ def test_a_page_of_somebody_is_served_and_ctrl_c_ends_a_run_with_its_figures(sta
     assert (shown["name"], shown["source"]) == ("Ana", "entry")
     assert set(found) >= KEYS
     assert not ports.is_open(address.port or 0)
+    expect_nothing_left(demo)
+
+
+@pytest.mark.timeout(400)
+def test_a_program_that_ends_by_itself_ends_the_demo_and_is_named(start: Start) -> None:
+    demo = start("--people", "50", "--json")
+    wait_until(lambda: "be one of them" in demo.words.read_text() or not demo.is_running, STARTED_S, "the demo to run")
+    (serve,) = [pid for pid, words in demo.programs().items() if " serve " in words]
+    os.kill(serve, signal.SIGKILL)
+
+    assert demo.ended(STOPPED_S) == 1
+    assert f"serve ended with code {-signal.SIGKILL}" in demo.words.read_text()
+    assert demo.said() == ""
     expect_nothing_left(demo)
 
 
