@@ -26,7 +26,7 @@ from schemas.keys import event_key, user_key
 from schemas.library import Release
 
 MODELS = 1_000
-EVENTS_EACH = 40
+EVENTS_EACH = 60
 """Mean length of a history: people who are known."""
 NEW_SHARE = 0.025
 """Part of the events that are the first of somebody new."""
