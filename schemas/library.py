@@ -42,7 +42,7 @@ class PolicySettings(msgspec.Struct, frozen=True, array_like=True):
     """The rule that turns scores into probabilities, and how many candidates are kept."""
 
     kind: str = "softmax"
-    temperature: float = 0.5
+    temperature: float = 0.2
     floor: float = 0.01
     candidates: int = 8
 

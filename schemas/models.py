@@ -11,12 +11,15 @@ from schemas.ids import SlotName, TemplateName, WorkspaceId
 SNAPSHOT_BYTES_MAX = 64 * 1024
 AFFINITY_WEIGHT = 2.0
 """Log-odds that full engagement with a variant's tags adds, until the population has been learnt from."""
+CLICK_LOGIT = -3.0
+"""Log-odds of a click, some 5 %, until the population has been learnt from: an ordinary rate of mail. At 0 a model
+would expect every second message to be clicked, and nearly all exposures would teach that what was shown is bad."""
 
 
 class SlotPrior(msgspec.Struct, frozen=True, array_like=True):
     """A slot's population logit: `bias` + Σ weight × feature. A feature it does not name weighs nothing."""
 
-    bias: float = 0.0
+    bias: float = CLICK_LOGIT
     weights: dict[str, float] = msgspec.field(default_factory=lambda: {"affinity": AFFINITY_WEIGHT})
 
 

@@ -1,16 +1,15 @@
 """Scores: terms that add up to them, in float32, from the population's weights and the user's own."""
 
 import struct
-from array import array
 
 import pytest
 
-from online_models.scoring import SlotScorer, SlotScores, prior_logit, variant_features
+from online_models.scoring import SlotScorer, prior_logit, variant_features
 from online_models.slot_model import EMPTY, SlotModel
 from schemas.decisions import TERMS
 from schemas.ids import Tag, VariantId
 from schemas.library import LearningSettings, Variant
-from schemas.models import AFFINITY_WEIGHT, DEFAULT_PRIOR, SlotPrior
+from schemas.models import AFFINITY_WEIGHT, CLICK_LOGIT, DEFAULT_PRIOR, SlotPrior
 
 LEARNING = LearningSettings(rate=0.5, shrinkage=0.0)
 JAZZ = Variant(VariantId("jazz"), (Tag("jazz"),), {})
@@ -26,14 +25,15 @@ def untaught() -> SlotModel:
 def test_a_new_user_is_scored_by_affinity_alone() -> None:
     scores = SlotScorer([JAZZ, FOLK, PLAIN], DEFAULT_PRIOR).score(SHARES, untaught())
     assert scores.variants == ("jazz", "folk", "plain")
-    assert scores.scores == pytest.approx((0.7 * AFFINITY_WEIGHT, 0.3 * AFFINITY_WEIGHT, 0.0), rel=1e-6)
-    assert scores.affinities == pytest.approx((0.7, 0.3, 0.0), rel=1e-6)
+    near = [score - CLICK_LOGIT for score in scores.scores]
+    assert near == pytest.approx((0.7 * AFFINITY_WEIGHT, 0.3 * AFFINITY_WEIGHT, 0.0), abs=1e-6)
+    assert tuple(scores.affinities) == pytest.approx((0.7, 0.3, 0.0), rel=1e-6)
     assert scores.uncertainties == (1.0, 1.0, 1.0)
 
 
 def test_one_without_any_behaviour_finds_all_alike() -> None:
     scores = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score({}, untaught())
-    assert scores.scores == (0.0, 0.0)
+    assert tuple(scores.scores) == (CLICK_LOGIT, CLICK_LOGIT)
 
 
 def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
@@ -41,17 +41,23 @@ def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
     model.learn(variant_features(JAZZ, 0.7), clicked=True, prior_logit=0.1)
     prior = SlotPrior(bias=0.3, weights={"affinity": 1.7, "tag:folk": -0.4, "variant:plain": 0.9})
     scores = SlotScorer([JAZZ, FOLK, PLAIN], prior).score(SHARES, model)
-    for terms, score in zip(scores.terms, scores.scores, strict=True):
-        assert len(terms) == len(TERMS)
-        assert sum(terms) == score
-    packed = array("f", scores.packed_terms())
-    assert [term for row in scores.terms for term in row] == list(packed)
+    assert len(scores.terms) == len(TERMS) * len(scores.scores)
+    for number, score in enumerate(scores.scores):
+        assert sum(scores.terms[number * len(TERMS) : (number + 1) * len(TERMS)]) == score
 
 
 def test_what_is_packed_is_little_endian_float32() -> None:
-    scores = SlotScores((VariantId("a"),), ((1.5, -2.0),), (1.0,), (0.25,))
-    assert scores.packed_terms() == struct.pack("<2f", 1.5, -2.0)
-    assert scores.packed_affinities() == struct.pack("<f", 0.25)
+    prior = SlotPrior(bias=1.5, weights={"affinity": -2.0})
+    scores = SlotScorer([JAZZ], prior).score({"jazz": 0.25}, untaught())
+    assert scores.terms.tobytes() == struct.pack("<2f", 1.0, 0.0)
+    assert scores.affinities.tobytes() == struct.pack("<f", 0.25)
+
+
+def test_a_tag_counts_once_and_affinity_ends_at_one() -> None:
+    twice = Variant(VariantId("twice"), (Tag("jazz"), Tag("jazz")), {})
+    scores = SlotScorer([twice, PLAIN], DEFAULT_PRIOR).score({"jazz": 1.0 + 1e-12, "folk": 0.0}, untaught())
+    assert list(scores.affinities) == [1.0, 0.0]
+    assert list(SlotScorer([twice], DEFAULT_PRIOR).score({"jazz": 0.5}, untaught()).affinities) == [0.5]
 
 
 def test_a_click_raises_what_was_clicked_and_lowers_the_uncertainty() -> None:
@@ -64,15 +70,25 @@ def test_a_click_raises_what_was_clicked_and_lowers_the_uncertainty() -> None:
 
 
 def test_a_variant_is_itself_its_tags_and_how_near_it_is() -> None:
-    assert variant_features(FOLK, 0.5) == {"affinity": 0.5, "variant:folk": 1.0, "tag:folk": 1.0, "tag:calm": 1.0}
+    tags = {"tag:folk": 0.5**0.5, "tag:calm": 0.5**0.5}
+    assert variant_features(FOLK, 0.5) == pytest.approx({"affinity": 0.5, "variant:folk": 1.0, **tags})
+    assert variant_features(PLAIN, 0.0) == {"affinity": 0.0, "variant:plain": 1.0}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_a_click_teaches_no_more_about_a_variant_because_it_has_more_tags(count: int) -> None:
+    variant = Variant(VariantId("v"), tuple(Tag(f"t{number}") for number in range(count)), {})
+    model, x = untaught(), variant_features(variant, 0.0)
+    model.learn(x, clicked=True, prior_logit=0.0)
+    assert model.offset(x) == pytest.approx(LEARNING.rate * 0.5 * 2, rel=1e-6)
 
 
 def test_the_prior_weighs_what_it_names_and_nothing_else() -> None:
     prior = SlotPrior(bias=1.0, weights={"tag:folk": 2.0, "tag:unknown": 50.0})
-    assert prior_logit(prior, variant_features(FOLK, 0.5)) == 3.0
+    assert prior_logit(prior, variant_features(FOLK, 0.5)) == pytest.approx(1.0 + 2.0 * 0.5**0.5)
     assert prior_logit(prior, variant_features(JAZZ, 0.5)) == 1.0
 
 
 def test_no_variants_no_scores() -> None:
     scores = SlotScorer([], DEFAULT_PRIOR).score(SHARES, untaught())
-    assert (scores.scores, scores.packed_terms(), scores.packed_affinities()) == ((), b"", b"")
+    assert (list(scores.scores), scores.terms.tobytes(), scores.affinities.tobytes()) == ([], b"", b"")

@@ -7,7 +7,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.errors import Reason, SchemaError
 from schemas.ids import SlotName, TemplateName, WorkspaceId
-from schemas.models import AFFINITY_WEIGHT, DEFAULT_PRIOR, ModelSnapshot, SlotPrior
+from schemas.models import AFFINITY_WEIGHT, CLICK_LOGIT, DEFAULT_PRIOR, ModelSnapshot, SlotPrior
 
 SHOP, NEWS = WorkspaceId("shop"), TemplateName("news")
 
@@ -20,7 +20,8 @@ def test_a_slot_that_was_learnt_has_its_own_prior_and_another_the_default() -> N
     own = SlotPrior(bias=-1.0, weights={"tag:jazz": 0.5})
     assert snapshot(own).prior_of(NEWS, SlotName("hero")) == own
     assert snapshot(own).prior_of(NEWS, SlotName("footer")) is DEFAULT_PRIOR
-    assert DEFAULT_PRIOR.weights == {"affinity": AFFINITY_WEIGHT}
+    assert DEFAULT_PRIOR == SlotPrior(CLICK_LOGIT, {"affinity": AFFINITY_WEIGHT})
+    assert 0.02 < 1 / (1 + math.exp(-CLICK_LOGIT)) < 0.1
 
 
 def test_a_prior_without_weights_is_another_thing_than_the_default() -> None:

@@ -45,7 +45,7 @@ def test_the_bytes_do_not_depend_on_the_process(sample_release: Release) -> None
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("foresend.yaml", "temperature: 0.5", "temperature: 0.6"),
+        ("foresend.yaml", "temperature: 0.2", "temperature: 0.6"),
         ("newsletter/locales/de.yaml", "Nadel runter", "Nadel hoch"),
         ("newsletter/template.mjml", 'font-size="34px"', 'font-size="35px"'),
         ("samples/ana.yaml", "city: Porto", "city: Braga"),
