@@ -1,12 +1,12 @@
 """Menus: what a template can show at a time. All that follows from release, snapshot and time alone is made once."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
 
 from online_models.rules import Rules
 from online_models.scoring import SlotScorer
+from online_models.validity import valid_variants
 from schemas.ids import VariantId
-from schemas.library import Slot, Template, Variant
+from schemas.library import Template
 from schemas.models import ModelSnapshot
 
 MENUS_KEPT_MAX = 64
@@ -62,12 +62,3 @@ class Menus:
                 self._menus.clear()
             menu = self._menus[span] = Menu(self._template, self._models, at_ms, until_ms)
         return menu
-
-
-def valid_variants(slot: Slot, at_ms: int) -> Sequence[Variant]:
-    """The variants of a slot that are valid at a time, in the library's order."""
-    return [
-        variant
-        for variant in slot.variants
-        if variant.valid_from_ms <= at_ms and (not variant.valid_until_ms or at_ms < variant.valid_until_ms)
-    ]

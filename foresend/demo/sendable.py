@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from online_models.likeliest import likeliest
-from online_models.menus import valid_variants
 from online_models.rules import Rules
+from online_models.validity import valid_variants
 from schemas.ids import SlotName, VariantId
 from schemas.library import Release, Template, Variant
 from templates.rules import always_valid, first_allowed

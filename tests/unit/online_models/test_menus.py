@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from online_models.menus import MENUS_KEPT_MAX, Menus, valid_variants
+from online_models.menus import MENUS_KEPT_MAX, Menus
+from online_models.validity import valid_variants
 from schemas.ids import Locale, SlotName, TemplateName, VariantId, WorkspaceId
 from schemas.library import MessageClass, Slot, Template, Variant
 from schemas.models import ModelSnapshot
