@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.align import Align
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -14,7 +13,7 @@ from rich.text import Text
 from foresend.demo.measures import milliseconds
 
 Figures = Mapping[str, Any]
-BAR_WIDTH = 30
+BAR_WIDTH = 22
 CAUSES_MAX = 5
 ACCENT = "bold cyan"
 SIMULATED = "simulated people; intervals hold at every look"
@@ -72,7 +71,9 @@ def _head(figures: Figures, setting: Setting) -> RenderableType:
         Text.assemble(("Foresend", ACCENT), f"  live, with {figures['users']:,} simulated people"),
         f"{clock(figures['seconds'])}{total}",
     )
-    return line
+    if not setting.addresses:
+        return line
+    return Group(line, Text.assemble("Be one of them:  ", ("  ".join(setting.addresses), ACCENT)))
 
 
 def _pulse(figures: Figures, moment: Moment, setting: Setting) -> RenderableType:
@@ -88,7 +89,7 @@ def _pulse(figures: Figures, moment: Moment, setting: Setting) -> RenderableType
         percent(figures["personalised_share"]),
     )
     table.add_row(*(Text(value, style=ACCENT) for value in values))
-    names = ("events", "sends drawn", "freshness p50 / p99", "personalised sends")
+    names = ("events", "sends", "fresh, p50 / p99", "personalised")
     table.add_row(*(Text(name, style="dim") for name in names))
     return Panel(table, border_style="dim")
 
@@ -103,7 +104,7 @@ def _rates(figures: Figures) -> RenderableType:
     rates = {arm: figures[f"click_rate_{arm}"] for _, arm, _, _ in arms}
     highest = max((rate for rate in rates.values() if rate), default=0.0)
     table = Table.grid(expand=True, padding=(0, 1))
-    table.add_column(min_width=13)
+    table.add_column(min_width=12)
     table.add_column(width=BAR_WIDTH)
     table.add_column(justify="right", min_width=7)
     table.add_column(ratio=1)
@@ -127,7 +128,7 @@ def _lift(figures: Figures, name: str) -> str:
 
 def _share(figures: Figures) -> str:
     share = figures["optimum_share_recent"]
-    return "" if share is None else f"of the way from best for all: {percent(share)}"
+    return "" if share is None else f"from best for all, {percent(share)} of the way"
 
 
 def _renders(figures: Figures) -> RenderableType:
@@ -159,7 +160,7 @@ def _health(figures: Figures) -> RenderableType:
     memory = "–" if figures["memory_mb"] is None else f"{figures['memory_mb']:,.0f} MB{growth}"
     rows = [
         ("dead letters", f"{figures['dead_letters']:,}", figures["dead_letters"] == 0),
-        ("restarts of the job", f"{figures['restarts']:,}", figures["restarts"] == 0),
+        ("job restarts", f"{figures['restarts']:,}", figures["restarts"] == 0),
         ("probes timed out", f"{figures['probe_timeouts']:,} of {figures['probes']:,}", figures["probe_timeouts"] == 0),
         ("traffic held back", f"{figures['held_s']:.0f} s", figures["held_s"] < 1),
         ("memory in all", memory, True),
@@ -173,11 +174,8 @@ def _health(figures: Figures) -> RenderableType:
 
 
 def _foot(moment: Moment, setting: Setting) -> RenderableType:
-    lines: list[RenderableType] = [Text(note, style="bold yellow") for note in moment.notes]
-    if setting.addresses:
-        lines.append(Text.assemble("Be one of them: ", ("   ".join(setting.addresses), ACCENT)))
-    lines.append(Text(f"A day of theirs lasts {setting.day_s:g} s.  Ctrl-C ends all of it.", style="dim"))
-    return Align.left(Group(*lines))
+    notes = [Text(note, style="bold yellow") for note in moment.notes]
+    return Group(*notes, Text(f"A day of theirs lasts {setting.day_s:g} s.  Ctrl-C ends all of it.", style="dim"))
 
 
 def line(figures: Figures, moment: Moment) -> str:
