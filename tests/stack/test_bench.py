@@ -11,15 +11,15 @@ import pytest
 
 from foresend.bench.benches import BENCHES
 
-pytestmark = pytest.mark.stack
-BENCH_S = 280.0
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+BENCH_S = 560.0
 SMALL = {
     "hotpath": ["--events", "2000", "--users", "100", "--warm-up", "500"],
     "freshness": [
         *("--load", "50", "--users", "50", "--probes", "50", "--rate", "20", "--people", "30"),
         *("--warm-up", "3", "--timeout", "20"),
     ],
-    "gateway": ["--users", "500", "--seconds", "0.5", "--warm-up", "0.3", "--runs", "1"],
+    "gateway": ["--users", "100", "--seconds", "0.5", "--warm-up", "0.3", "--runs", "1"],
     "cache": ["--users", "1000", "--reads", "1000"],
     "render": ["--people", "10", "--combinations", "50", "--runs", "2"],
     "collector": ["--seconds", "0.5", "--warm-up", "0.3", "--runs", "2", "--users", "100"],
@@ -69,7 +69,7 @@ def _check(name: str, lines: list[dict[str, Any]]) -> None:
         assert (line["probes"], line["load_refused"]) == (50, 0)
         assert line["p50_ms"] <= line["p99_ms"] <= line["p999_ms"]
     if name == "gateway":
-        assert line["entries"] == 1000
+        assert line["entries"] == 200
     if name == "cache":
         assert line["entries"] == 2000
         assert line["disk_bytes"] > 2000 * 1000
