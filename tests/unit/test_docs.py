@@ -85,7 +85,7 @@ def test_a_command_can_be_typed(command: Command) -> None:
             named = [ROOT / word.partition("::")[0] for word in arguments if word.startswith("tests/")]
             assert all(path.exists() for path in named), command.text
         case _:
-            assert program in {"curl", "export", "cd", "git", "cat", "kill", "."}, (
+            assert program in {"curl", "export", "cd", "cp", "sed", "git", "cat", "kill", "."}, (
                 f"not a known program: {command.text}"
             )
 
@@ -108,6 +108,7 @@ def test_the_help_of_the_front_door_names_every_command(capsys: pytest.CaptureFi
 
 def test_the_sample_workspace_is_valid_as_the_documents_say() -> None:
     validations = {command.text for command in COMMANDS if command.text.startswith("foresend validate")}
+    validations = {text for text in validations if "my-workspace" not in text}  # made by the reader; see the stack test
 
     assert validations, "expected the documents to tell how a workspace is checked"
     for text in validations:
