@@ -22,8 +22,6 @@ CONCENTRATION = 3.0
 """Of the von Mises peaks: a standard deviation of some 2 hours."""
 NIGHT = 0.15
 """Activity far from both peaks, as a part of the highest possible."""
-FATIGUE_HALF_LIFE_DAYS = 2.0
-"""After it, the weariness from a mail is half gone."""
 
 
 @dataclass(frozen=True, slots=True)

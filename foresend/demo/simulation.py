@@ -20,7 +20,8 @@ import numpy as np
 
 from foresend.demo.audience import Audience
 from foresend.demo.browsing import Browsing
-from foresend.demo.people import FATIGUE_HALF_LIFE_DAYS, INTENSITY_MEAN, Person, draw_people
+from foresend.demo.life import Life
+from foresend.demo.people import INTENSITY_MEAN, Person, draw_people
 from foresend.demo.scoreboard import Scoreboard
 from schemas.events import EventKind
 from schemas.ids import FieldName, SendId, SlotName, Tag, TemplateName, UserId, VariantId
@@ -28,7 +29,7 @@ from schemas.library import Release
 
 SIGN_UP_DAYS = 8.0
 """Over so many days people come for the first time, so that a small machine is not met by all at once."""
-VISITS_PER_DAY = 0.2
+VISITS_PER_DAY = 0.18
 """Of an average person after sign-up."""
 VISIT_LENGTH = 2.5
 """Mean number of things done in one visit."""
@@ -71,15 +72,6 @@ _Deed = Callable[[float], Act | Occasion | None]
 """Something due: done at its time, it may schedule more."""
 
 
-@dataclass(slots=True)
-class _Life:
-    """What changes about a person: his own chance, and weariness as it was after the newest mail."""
-
-    chance: Random
-    mails: float = 0.0
-    mailed_s: float = 0.0
-
-
 class Simulation:
     """People of a release in the course of time.
 
@@ -104,14 +96,19 @@ class Simulation:
     ) -> None:
         self.people = draw_people(release, people, seed)
         self.scoreboard = Scoreboard(people, turn_at_s)
-        self._start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
-        self._release, self._seed, self._day_s, self._taste = release, seed, day_s, taste
-        self._chance = np.random.default_rng([seed, 0])
-        self._audience = Audience.of(release, people, self._start_ms, self._chance, taste=taste)
-        self._turn_at_s = math.inf if turn_at_s is None else turn_at_s
+        self._seed, self._day_s = seed, day_s
+        begin_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
+        chance = np.random.default_rng([seed, 0])
+        self._audience = Audience.of(release, people, begin_ms, chance, taste=taste)
+        self._turn_at_s = math.inf
+        if turn_at_s is not None:
+            # Made now, for the people's time does not stand still while it is.
+            turn_ms, old = begin_ms + int(turn_at_s * 1000), self._audience.likes
+            self._turned = Audience.of(release, people, turn_ms, chance, taste=taste, old=old)
+            self._turn_at_s = turn_at_s
         self._browsing = Browsing(release.settings)
         self._fields = [FieldName(f.name) for template in release.templates for f in template.fields]
-        self._lives = [_Life(Random(f"life/{seed}/{number}")) for number in range(people)]
+        self._lives = [Life(Random(f"life/{seed}/{number}")) for number in range(people)]
         self._numbers = {person.user: person.number for person in self.people}
         self._serials = count()
         self._now_s = 0.0
@@ -126,7 +123,7 @@ class Simulation:
             at_s, _, deed = heapq.heappop(self._due)
             self._now_s = at_s
             if at_s >= self._turn_at_s:
-                self._turn()
+                self._audience, self._turn_at_s = self._turned, math.inf
             happened = deed(at_s)
             if happened is not None:
                 yield happened
@@ -141,7 +138,7 @@ class Simulation:
         person, life = self.people[number], self._lives[number]
         tastes = self._audience.tastes[occasion.template]
         chance = Random(f"send/{self._seed}/{occasion.send_id}")
-        mood = self._mood(person, life, occasion.at_s)
+        mood = life.mood(person, occasion.at_s / self._day_s)
         choice = tastes.sendable.choice_of(variants) if variants else tastes.sendable.default
         choices = (choice, tastes.sendable.any_allowed(chance), *self._audience.best(occasion.template, number))
         chances = [tastes.chance(number, one) for one in choices]
@@ -149,23 +146,15 @@ class Simulation:
         opened, follows = chance.random() < mood * chances[0][0], chance.random() < chances[0][1]
         clicked = (opened and follows, chance.random() < expected[1], chance.random() < expected[2])
         self.scoreboard.book(occasion.at_s, number, clicked, expected, personal=personal)
-        self._tire(life, occasion.at_s)
+        life.tire(occasion.at_s / self._day_s)
         if opened:
             self._react(person, occasion, choice if follows else None, chance)
-
-    def _turn(self) -> None:
-        """Everybody likes other things from now on."""
-        at_ms = self._start_ms + int(self._turn_at_s * 1000)
-        self._turn_at_s = math.inf
-        old = self._audience.likes
-        people = len(self.people)
-        self._audience = Audience.of(self._release, people, at_ms, self._chance, taste=self._taste, old=old)
 
     # What people do of themselves
 
     def _sign_up(self, person: Person, at_s: float) -> Act:
         chance = self._lives[person.number].chance
-        self._later(at_s + self._soon(chance), partial(self._browse, person, FIRST_VISIT_LENGTH, ()))
+        self._later(at_s + self._soon(chance), partial(self._browse, person, chance, FIRST_VISIT_LENGTH, ()))
         self._later(self._next_visit_s(person, at_s), partial(self._visit, person))
         self._later(at_s + chance.uniform(0.5, MAIL_DAYS[1]) * self._day_s, partial(self._mail, person, 0))
         context = person.context(chance)
@@ -173,16 +162,15 @@ class Simulation:
 
     def _visit(self, person: Person, at_s: float) -> Act:
         self._later(self._next_visit_s(person, at_s), partial(self._visit, person))
-        length = _geometric(VISIT_LENGTH, self._lives[person.number].chance)
-        return self._browse(person, length, (), at_s)
-
-    def _browse(self, person: Person, left: int, tags: tuple[Tag, ...], at_s: float) -> Act:
-        """One thing done in a visit, and the rest of the visit. `tags`: what it is about, one's own tastes if none."""
         chance = self._lives[person.number].chance
+        return self._browse(person, chance, _geometric(VISIT_LENGTH, chance), (), at_s)
+
+    def _browse(self, person: Person, chance: Random, left: int, tags: tuple[Tag, ...], at_s: float) -> Act:
+        """One thing done in a visit, and the rest of the visit. `tags`: what it is about, one's own tastes if none."""
         if left > 1:
-            self._later(at_s + self._soon(chance), partial(self._browse, person, left - 1, tags))
+            self._later(at_s + self._soon(chance), partial(self._browse, person, chance, left - 1, tags))
         elif chance.random() < ORDER_SHARE:
-            self._later(at_s + self._soon(chance), partial(self._order, person, tags))
+            self._later(at_s + self._soon(chance), partial(self._order, person, chance, tags))
         context = person.context(chance)
         if chance.random() < PAGE_SHARE:
             kind = EventKind.SCREEN if context["device"]["type"] == "mobile" else EventKind.PAGE
@@ -190,8 +178,7 @@ class Simulation:
         deed = self._browsing.look(partial(self._subject, person, tags, chance), chance)
         return Act(at_s, person.user, EventKind.TRACK, deed.name, deed.properties, context=context)
 
-    def _order(self, person: Person, tags: tuple[Tag, ...], at_s: float) -> Act:
-        chance = self._lives[person.number].chance
+    def _order(self, person: Person, chance: Random, tags: tuple[Tag, ...], at_s: float) -> Act:
         deed = self._browsing.buy(partial(self._subject, person, tags, chance), chance)
         context = person.context(chance)
         return Act(at_s, person.user, EventKind.TRACK, deed.name, deed.properties, context=context)
@@ -218,35 +205,25 @@ class Simulation:
         return Occasion(at_s, send_id, person.user, chance.choice(templates))
 
     def _react(self, person: Person, occasion: Occasion, clicked: tuple[int, ...] | None, chance: Random) -> None:
-        """Open the mail later; and click, browse what was shown and perhaps buy, if `clicked` says what it was."""
+        """Open the mail later; and click, browse what was shown and perhaps buy, if `clicked` says what it was.
+
+        All by the chance of the send alone: what one does of oneself is the same whatever is shown.
+        """
         delay = min(OPEN_DELAY_DAYS * math.exp(chance.gauss(0, OPEN_DELAY_SPREAD)), OPEN_DELAY_MAX_DAYS)
         at_s = occasion.at_s + delay * self._day_s
-        self._later(at_s, partial(self._tell, person, "Email Opened", occasion))
+        self._later(at_s, partial(self._tell, person, chance, "Email Opened", occasion))
         if clicked is None:
             return
         at_s += self._soon(chance)
-        self._later(at_s, partial(self._tell, person, "Email Link Clicked", occasion))
+        self._later(at_s, partial(self._tell, person, chance, "Email Link Clicked", occasion))
         tags = self._audience.draws(occasion.template, person.number, clicked, chance)
-        self._later(at_s + self._soon(chance), partial(self._browse, person, _geometric(2, chance), tags))
+        self._later(at_s + self._soon(chance), partial(self._browse, person, chance, _geometric(2, chance), tags))
         if chance.random() < ORDER_SHARE_AFTER_CLICK:
-            self._later(at_s + 3 * self._soon(chance), partial(self._order, person, tags))
+            self._later(at_s + 3 * self._soon(chance), partial(self._order, person, chance, tags))
 
-    def _tell(self, person: Person, name: str, occasion: Occasion, at_s: float) -> Act:
-        context = person.context(self._lives[person.number].chance)
+    def _tell(self, person: Person, chance: Random, name: str, occasion: Occasion, at_s: float) -> Act:
+        context = person.context(chance)
         return Act(at_s, person.user, EventKind.TRACK, name, {"send_id": occasion.send_id}, context=context)
-
-    def _mood(self, person: Person, life: _Life, at_s: float) -> float:
-        """How the moment lowers the chance to open, 0 to 1: by hour of day and by mails of late."""
-        hour = 0.7 + 0.3 * min(1.0, person.rhythm.intensity(at_s / self._day_s))
-        return hour * math.exp(-person.weariness * self._mails_of_late(life, at_s))
-
-    def _mails_of_late(self, life: _Life, at_s: float) -> float:
-        days = max(0.0, at_s - life.mailed_s) / self._day_s
-        return float(life.mails * 0.5 ** (days / FATIGUE_HALF_LIFE_DAYS))
-
-    def _tire(self, life: _Life, at_s: float) -> None:
-        life.mails = 1 + self._mails_of_late(life, at_s)
-        life.mailed_s = at_s
 
     # Small things
 
