@@ -1,14 +1,14 @@
 """Everybody's tastes at one time, and what follows from them: what one looks for, and what would be best to show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from random import Random
 from typing import Self
 
 import numpy as np
 
-from foresend.demo.likes import Catalogue, Likes, draw_likes
+from foresend.demo.likes import Catalogue, Likes, draw_likes, exchanged
 from foresend.demo.optimum import best_fixed, best_for
 from foresend.demo.sendable import NOTHING, Choice, sendables_of
 from foresend.demo.tastes import Tastes, draw_tastes, no_tastes
@@ -40,12 +40,11 @@ class Audience:
         chance: np.random.Generator,
         *,
         taste: bool,
-        old: Likes | None = None,
     ) -> Self:
-        """Draw everybody's tastes in what can be sent at a time; with `old`, other ones than those."""
+        """Draw everybody's tastes in what can be sent at a time."""
         catalogue = Catalogue.of(release)
         # People without tastes in messages still look for something.
-        likes = draw_likes(catalogue, people, chance, old)
+        likes = draw_likes(catalogue, people, chance)
         drawn = (
             draw_tastes(sendable, catalogue.tags, likes, chance) if taste else no_tastes(sendable, people)
             for sendable in sendables_of(release, at_ms)
@@ -53,6 +52,16 @@ class Audience:
         tastes = {one.sendable.template.name: one for one in drawn}
         fixed = {name: best_fixed(one) for name, one in tastes.items()}
         return cls(catalogue, likes, tastes, fixed, _popular=list(accumulate(likes.popular)))
+
+    def turned(self, chance: np.random.Generator) -> Self:
+        """Everybody likes other things: what somebody else liked, so that the level is the same.
+
+        Tastes drawn anew would be met better or worse by the variants there are, and the return to the old level
+        would measure that. What is best for everybody stays what it was.
+        """
+        whose = exchanged(self.likes, chance)
+        tastes = {name: one.of(whose) for name, one in self.tastes.items()}
+        return replace(self, likes=self.likes.of(whose), tastes=tastes, _optimum={})
 
     def best(self, template: TemplateName, person: int) -> tuple[Choice, Choice]:
         """The best message for everybody, and the best for this person."""

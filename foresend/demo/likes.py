@@ -1,6 +1,6 @@
 """Which tags people like: a few each, such that go together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,8 @@ NEIGHBOUR = 0.75
 """Chance that a further like is a tag that stands beside the first in some variant: tastes are not scattered."""
 POPULARITY_SLOPE = 0.5
 """Of Zipf's law over tags: some are liked by many. So a best message for everybody is worth something."""
+EXCHANGES = 40
+"""Rounds in which those who got what they like already exchange once more, with as many others."""
 NONE = -1
 
 
@@ -60,6 +62,10 @@ class Likes:
     strengths: Floats
     popular: Floats
 
+    def of(self, whose: Ints) -> Self:
+        """The same likes, had by others: each person has those of the one that `whose` names."""
+        return replace(self, tags=self.tags[whose], strengths=self.strengths[whose])
+
     def spread(self) -> Floats:
         """Return the strengths by tag, shape (n, tags)."""
         dense = np.zeros((len(self.tags), len(self.popular)))
@@ -74,8 +80,8 @@ def no_likes(catalogue: Catalogue, people: int) -> Likes:
     return Likes(np.full((people, LIKES), NONE), np.zeros((people, LIKES)), popular)
 
 
-def draw_likes(catalogue: Catalogue, people: int, chance: np.random.Generator, old: Likes | None = None) -> Likes:
-    """Draw what people like. With `old`: what they like instead, their old favourites left out where others are."""
+def draw_likes(catalogue: Catalogue, people: int, chance: np.random.Generator) -> Likes:
+    """Draw what people like."""
     count = len(catalogue.tags)
     if count == 0:
         return no_likes(catalogue, people)
@@ -83,15 +89,23 @@ def draw_likes(catalogue: Catalogue, people: int, chance: np.random.Generator, o
     popular /= popular.sum()
     tags = np.full((people, LIKES), NONE)
     tags[:, 0] = _picked(np.cumsum(popular)[np.newaxis], np.zeros(people, dtype=np.int64), chance)
-    for _ in range(20 if old is not None else 0):
-        again = np.flatnonzero((tags[:, :1] == old.tags).any(axis=1)) if old is not None else np.empty(0, np.int64)
-        tags[again, 0] = _picked(np.cumsum(popular)[np.newaxis], np.zeros(len(again), dtype=np.int64), chance)
     beside = _beside(catalogue, popular)
     for place in range(1, LIKES):
         found = _picked(beside, tags[:, 0], chance)
         is_new = (found[:, np.newaxis] != tags[:, :place]).all(axis=1)
         tags[:, place] = np.where(is_new, found, NONE)
     return Likes(tags, np.where(tags == NONE, 0.0, np.array(STRENGTHS)), popular)
+
+
+def exchanged(likes: Likes, chance: np.random.Generator) -> Ints:
+    """For each person another, such that the other's first like is none of one's own, as far as that is possible."""
+    whose = chance.permutation(len(likes.tags))
+    for _ in range(EXCHANGES):
+        firsts = likes.tags[whose, :1]
+        same = np.flatnonzero(((firsts == likes.tags) & (firsts != NONE)).any(axis=1))
+        mixed = np.union1d(same, chance.integers(0, len(whose), len(same)))
+        whose[mixed] = whose[chance.permutation(mixed)]
+    return whose
 
 
 def _beside(catalogue: Catalogue, popular: Floats) -> Floats:

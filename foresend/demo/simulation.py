@@ -79,8 +79,7 @@ class Simulation:
     day_s      seconds that a day of theirs lasts
     taste      without: nobody likes anything better than anything else, with the same base rates
     turn_at_s  when all tastes turn: everybody then likes other things, as much as before
-    start_ms   the beginning as the release's validities see it; now unless given. What is valid is looked at
-               then and at the turn
+    start_ms   the beginning as the release's validities see it, now unless given; what is valid then is on offer
     """
 
     def __init__(
@@ -103,9 +102,7 @@ class Simulation:
         self._turn_at_s = math.inf
         if turn_at_s is not None:
             # Made now, for the people's time does not stand still while it is.
-            turn_ms, old = begin_ms + int(turn_at_s * 1000), self._audience.likes
-            self._turned = Audience.of(release, people, turn_ms, chance, taste=taste, old=old)
-            self._turn_at_s = turn_at_s
+            self._turned, self._turn_at_s = self._audience.turned(chance), turn_at_s
         self._browsing = Browsing(release.settings)
         self._fields = [FieldName(f.name) for template in release.templates for f in template.fields]
         self._lives = [Life(Random(f"life/{seed}/{number}")) for number in range(people)]

@@ -7,12 +7,13 @@ either: its affinity adds shares of engagement, and it has no term for a pair.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Self
 
 import numpy as np
 
-from foresend.demo.likes import Floats, Likes
+from foresend.demo.likes import Floats, Ints, Likes
 from foresend.demo.sendable import NOTHING, Choice, Sendable
 
 OPEN_BASE = 0.3
@@ -60,6 +61,11 @@ class Tastes:
     sendable: Sendable
     worth: tuple[Floats, ...]
     pairs: tuple[tuple[PairTaste, ...], ...]
+
+    def of(self, whose: Ints) -> Self:
+        """The same tastes, had by others: each person has those of the one that `whose` names."""
+        worth = tuple(one[whose] for one in self.worth)
+        return replace(self, worth=worth, pairs=tuple(self.pairs[other] for other in whose.tolist()))
 
     def chance(self, person: int, choice: Choice) -> tuple[float, float]:
         """Chance to open, and to click once opened, of a person awake and rested."""

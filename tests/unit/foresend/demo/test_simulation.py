@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from foresend.demo.optimum import mean_chance
 from foresend.demo.simulation import Act, Occasion, Simulation
 from online_models.features import tags_of
 from schemas.events import EventKind
@@ -173,7 +174,11 @@ def test_at_the_turn_everybody_likes_other_things_as_much_as_before(sample_relea
     lived(simulated, 200)
     after = simulated._audience
     assert not (after.likes.tags[:, :1] == before.likes.tags).any()
-    assert after.fixed != before.fixed
+    for name, tastes in after.tastes.items():
+        assert sorted(tastes.worth[0].max(axis=1)) == sorted(before.tastes[name].worth[0].max(axis=1))
+        assert mean_chance(tastes, after.fixed[name]) == pytest.approx(
+            mean_chance(before.tastes[name], after.fixed[name])
+        )
     now = simulated.scoreboard.figures()
     assert now.click_rate_optimum == pytest.approx(old.click_rate_optimum, rel=0.15)
 

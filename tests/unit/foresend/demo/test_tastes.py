@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from foresend.demo.likes import NONE, Catalogue, draw_likes
+from foresend.demo.likes import NONE, Catalogue, draw_likes, exchanged
 from foresend.demo.optimum import best_fixed, best_for, mean_chance
 from foresend.demo.sendable import NOTHING, Sendable, sendables_of
 from foresend.demo.tastes import CHANCE_MAX, CLICK_BASE, OPEN_BASE, Tastes, draw_tastes, no_tastes
@@ -54,17 +54,19 @@ def test_likes_are_tags_that_stand_together_more_often_than_by_chance(sample_rel
 def test_after_a_turn_the_old_likes_are_nobodys_first(sample_release: Release) -> None:
     catalogue, chance = Catalogue.of(sample_release), np.random.default_rng(1)
     old = draw_likes(catalogue, 2_000, chance)
-    new = draw_likes(catalogue, 2_000, chance, old)
+    whose = exchanged(old, chance)
+    assert sorted(whose.tolist()) == list(range(2_000))
+    new = old.of(whose)
     assert not (new.tags[:, :1] == old.tags).any()
+    assert new.strengths.sum() == pytest.approx(old.strengths.sum())
 
 
 @pytest.mark.parametrize("tags", [(), ("jazz",)])
 def test_few_tags_or_none_are_no_hindrance(tags: tuple[str, ...]) -> None:
     release = small_release(2, 2, tags=tags)
     likes = draw_likes(Catalogue.of(release), 10, np.random.default_rng(1))
-    turned = draw_likes(Catalogue.of(release), 10, np.random.default_rng(1), likes)
     assert ((likes.tags != NONE).sum(axis=1) == len(tags)).all()
-    assert turned.tags.shape == likes.tags.shape
+    assert sorted(exchanged(likes, np.random.default_rng(1)).tolist()) == list(range(10))
     assert tastes_of(release, 10, seed=1).worth[0].shape == (10, 2)
 
 
