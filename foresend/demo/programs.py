@@ -35,6 +35,8 @@ LOOK_S = 0.05
 ANSWER_S = 2.0
 END_GRACE_S = STOP_GRACE_S + 5.0
 """The job's own process waits nearly as long for its JVM, which may write its class archive."""
+BROKER_HEAP_MB = 256
+"""Half of what a broker gets otherwise: so little traffic needs less, and a smaller heap is full, and flat, sooner."""
 LOCK = "demo.lock"
 KAFKA, TOPICS, FLINK, JOB, SERVE, COLLECT = "Kafka", "topics, release", "Flink", "job", "serve", "collect"
 
@@ -63,7 +65,7 @@ class DemoPrograms:
         self._stack = ExitStack()
         self._children: dict[str, processes.Child] = {}
         self._broker_port = ports.free_port()
-        self._broker = Broker(self._folder / "broker", port=self._broker_port)
+        self._broker = Broker(self._folder / "broker", port=self._broker_port, heap_mb=BROKER_HEAP_MB)
         self._cluster = FlinkCluster(self._folder / "cluster", task_managers=1)
         self.collect_port = self.serve_port = 0
 
