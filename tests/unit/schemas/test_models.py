@@ -20,7 +20,7 @@ def test_a_slot_that_was_learnt_has_its_own_prior_and_another_the_default() -> N
     own = SlotPrior(bias=-1.0, weights={"tag:jazz": 0.5})
     assert snapshot(own).prior_of(NEWS, SlotName("hero")) == own
     assert snapshot(own).prior_of(NEWS, SlotName("footer")) is DEFAULT_PRIOR
-    assert DEFAULT_PRIOR == SlotPrior(CLICK_LOGIT, {"affinity": AFFINITY_WEIGHT})
+    assert SlotPrior(CLICK_LOGIT, {"affinity": AFFINITY_WEIGHT}) == DEFAULT_PRIOR
     assert 0.02 < 1 / (1 + math.exp(-CLICK_LOGIT)) < 0.1
 
 
