@@ -145,7 +145,7 @@ class LiveDemo:
         chaos, seconds = self._measures.chaos, self._order.seconds
         while not ending.asked:
             over_s = perf_counter() - self._measures.begun_s - (seconds or float("inf"))
-            is_whole = chaos is None or chaos.recovered_in_s is not None or over_s > RECOVERY_S
+            is_whole = chaos is None or chaos.is_over(self._measures.can_probe) or over_s > RECOVERY_S
             if over_s >= 0 and is_whole:
                 return
             await asyncio.sleep(LOOK_S)

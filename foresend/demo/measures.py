@@ -45,6 +45,10 @@ class Chaos:
         """All of the job runs again."""
         self.recovered_in_s = seconds
 
+    def is_over(self, can_probe: bool) -> bool:
+        """Whether the job runs again, and what happens is seen again where that can be told."""
+        return self.recovered_in_s is not None and (self.fresh_in_s is not None or not can_probe)
+
     def seen(self, asked_at_s: float, now_s: float) -> None:
         """A probe of a moment was seen."""
         if self.killed_at_s is not None and self.fresh_in_s is None and asked_at_s > self.killed_at_s:

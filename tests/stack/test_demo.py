@@ -15,6 +15,7 @@ import pytest
 from connectors.kafka.log_reader import read_log
 from connectors.kafka.settings import KafkaSettings
 from foresend.demo.programs import own_folder
+from foresend.demo.traffic import DRAWERS
 from foresend.local import ports
 from foresend.local.broker import Broker
 from schemas.events import EventKind, decode_event
@@ -80,6 +81,12 @@ def exposures(demo: DemoProcess) -> int:
         return len({event.id for event in events if event.kind is EventKind.EXPOSURE})
 
 
+def expect_every_send_in_the_log(demo: DemoProcess, found: dict[str, Any]) -> None:
+    """Each send is told once; a draw that was under way at the end may be told though its answer was not waited for."""
+    sends = found["sends"] - found["fallbacks"].get("unknown", 0)
+    assert sends <= exposures(demo) <= sends + DRAWERS
+
+
 @pytest.mark.timeout(400)
 def test_a_short_run_prints_all_figures_and_leaves_nothing(start: Start) -> None:
     demo = start("--seconds", "20", "--people", "200", "--json")
@@ -96,7 +103,7 @@ def test_a_short_run_prints_all_figures_and_leaves_nothing(start: Start) -> None
     assert 0 < found["first_message_s"] < STARTED_S
     assert found["renders"]["new"] >= 2
     assert 500 < found["memory_mb"] < 4000
-    assert exposures(demo) == found["sends"] - found["fallbacks"].get("unknown", 0)
+    expect_every_send_in_the_log(demo, found)
     expect_nothing_left(demo)
 
 
@@ -110,7 +117,7 @@ def test_a_killed_task_manager_comes_back_and_no_send_is_lost(start: Start) -> N
     assert found["restarts"] == 1
     assert found["dead_letters"] == 0
     assert found["sends"] > 20
-    assert exposures(demo) == found["sends"] - found["fallbacks"].get("unknown", 0)
+    expect_every_send_in_the_log(demo, found)
     expect_nothing_left(demo)
 
 
