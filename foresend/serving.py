@@ -25,6 +25,7 @@ from connectors.gateway.marks import MarkFiller
 from connectors.gateway.meters import ReadMeters
 from connectors.gateway.reads import Reads
 from connectors.gateway.tokens import Signer
+from foresend.http_server import server_config
 from foresend.settings.serve import ServeSettings
 from schemas.errors import ConfigError
 from schemas.ids import WorkspaceId
@@ -70,18 +71,7 @@ def serve(settings: ServeSettings) -> None:
 
 def _run(gateway: Gateway, listener: socket.socket, store: CacheStore, follower: Follower, outbox: Outbox) -> None:
     """Run the server in this thread and the rest in threads of their own; the first that ends, ends all."""
-    config = uvicorn.Config(
-        gateway,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    config = server_config(gateway, timeout_graceful_shutdown=GRACE_S)
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:

@@ -23,11 +23,10 @@ class Menu:
     ends_ms   for each slot, when each of its variants ends; 0 is never
     """
 
-    __slots__ = ("ends_ms", "rules", "scorers", "template", "until_ms", "variants")
+    __slots__ = ("ends_ms", "rules", "scorers", "until_ms", "variants")
 
     def __init__(self, template: Template, models: ModelSnapshot, at_ms: int, until_ms: int) -> None:
         allowed = [valid_variants(slot, at_ms) for slot in template.slots]
-        self.template = template
         self.until_ms = until_ms
         self.variants = tuple(tuple(variant.id for variant in slot) for slot in allowed)
         names = [slot.name for slot in template.slots]

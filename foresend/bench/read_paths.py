@@ -32,6 +32,7 @@ from connectors.gateway.tokens import Signer
 from connectors.kafka.settings import KafkaSettings
 from foresend.bench.naive import NaiveReads
 from foresend.bench.on_demand import OnDemandReads
+from foresend.http_server import server_config
 from foresend.local.ports import LOOPBACK
 from schemas.codec import decode
 from schemas.library import Release
@@ -138,19 +139,7 @@ def _gateway(reads: OnDemandReads | NaiveReads, release: Release) -> Gateway:
 
 def _serve(application: Application, port: int) -> None:
     """The same server as that of `foresend serve`."""
-    config = uvicorn.Config(
-        application,
-        host=LOOPBACK,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        server_header=False,
-    )
+    config = server_config(application, host=LOOPBACK, port=port)
     # uvicorn raises the signal once more when it is done; by then it has been obeyed.
     signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.Server(config).run()

@@ -12,6 +12,7 @@ from foresend.demo.page import Page
 from foresend.demo.playing import Playing
 from foresend.demo.programs import DemoPrograms, preferred_port
 from foresend.http_client import HttpClient
+from foresend.http_server import server_config
 from foresend.local.ports import LOOPBACK
 from schemas.library import Release
 
@@ -28,18 +29,7 @@ def serving_page(
         collector = HttpClient(LOOPBACK, programs.collect_port)
         gateway = HttpClient(LOOPBACK, programs.serve_port)
         page = Page(Playing(release, people, collector, gateway), release, day_s)
-        config = uvicorn.Config(
-            page,
-            loop="asyncio",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+        config = server_config(page, loop="asyncio", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         # Its own thread never gets a signal, so it leaves those of the demo alone.
         thread = Thread(target=server.run, args=([listener],), name="page", daemon=True)
