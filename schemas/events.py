@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.decisions import Exposure
 from schemas.errors import Reason, SchemaError
-from schemas.ids import ID_LENGTH, EventId, RecordId, UserId, WorkspaceId
+from schemas.ids import ID_LENGTH, ID_LENGTH_MAX, EventId, RecordId, UserId, WorkspaceId
 from schemas.worlds import WorldRef
 
 EVENT_BYTES_MAX = 1_000_000
@@ -21,6 +21,9 @@ MILLIS_END = 1 << 46
 """In the year 4199: times below it fit every packed form."""
 Millis = Annotated[int, msgspec.Meta(ge=0, lt=MILLIS_END)]
 """Milliseconds since 1970, UTC."""
+
+VIA_MAX = 8
+"""Profiles that an event may pass through; what is linked more deeply stays with the last."""
 
 AGE_MAX_MS = 90 * 86_400_000
 """An event that happened longer than this before it was received is refused: the log itself is kept as long."""
@@ -40,6 +43,12 @@ class EventKind(StrEnum):
     EXPOSURE = "exposure"
     ERASE = "erase"
     REFRESH = "refresh"
+    LINK = "link"
+    """To the profile that is to become part of another's: `linked` says whose."""
+    MERGE = "merge"
+    """To that other: the features of a profile that became part of it (`handed`), as far as its events are not sent."""
+    CONTACT = "contact"
+    """Addresses, permission with its proof, and suppression: `properties`, as `schemas.contacts` tells."""
     HEARTBEAT = "heartbeat"
 
 
@@ -53,6 +62,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     at_ms        when it happened, by the sender's clock, corrected for skew
     received_ms  when the collector took it; in a replay topic the record's own time
     name         the event's name of a track call, the page's of a page call
+    anonymous    the user is the anonymous id of a device, not a known person
+    linked       of an identify or alias: the other id of the same person; of a link: who the person is from now on
+    via          whose profiles an event has passed through, as links tell; the first is whom it was collected for
+    handed       of a merge: packed features
     """
 
     workspace: Annotated[WorkspaceId, ID_LENGTH]
@@ -68,6 +81,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
     exposure: Exposure | None = None
+    anonymous: bool = False
+    linked: Annotated[str, msgspec.Meta(max_length=ID_LENGTH_MAX)] = ""
+    via: Annotated[tuple[UserId, ...], msgspec.Meta(max_length=VIA_MAX)] = ()
+    handed: bytes = b""
 
     def __post_init__(self) -> None:
         """Refuse an exposure event without its exposure."""

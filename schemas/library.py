@@ -71,6 +71,50 @@ class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
     attribution_ms: int = 7 * 86_400_000
 
 
+class ConsentSettings(msgspec.Struct, frozen=True, array_like=True):
+    """What a consent object of an event means.
+
+    categories  of the consent manager, each with the purpose that it stands for
+    missing     whether a person of whom no consent is known may be learnt from and shown chosen content
+    """
+
+    categories: tuple[tuple[str, str], ...] = (("analytics", "analytics"), ("personalisation", "personalisation"))
+    missing: bool = False
+
+
+class TraitSettings(msgspec.Struct, frozen=True, array_like=True):
+    """Which traits the collector lets through: all others are dropped before anything is written.
+
+    kept   names, beside those that templates' fields show
+    bands  name of a trait that is a date of birth or an age: kept as an age band
+    """
+
+    kept: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()
+
+
+class DeclaredFeature(msgspec.Struct, frozen=True, array_like=True):
+    """A feature that a workspace declares.
+
+    kind          what is kept: `count`, `sum`, `mean`, `last`, `share`
+    events        names of events it is made of; none named: all
+    property      path of the value, as in `TagRule`; empty: each event is 1
+    half_life_ms  after this time what happened counts half; 0: never forgotten
+    window_ms     only what happened in this time counts (in whole buckets); 0: no window
+    bound         keys kept of a `share`; the largest value kept of the others (0: none)
+    default       the value where nothing is known
+    """
+
+    name: str
+    kind: str
+    events: tuple[str, ...] = ()
+    property: str = ""
+    half_life_ms: int = 0
+    window_ms: int = 0
+    bound: float = 0.0
+    default: float = 0.0
+
+
 class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
     """What `foresend.yaml` says, for all templates of a workspace."""
 
@@ -83,6 +127,9 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
     learning: LearningSettings = LearningSettings()
     link_hosts: tuple[str, ...] = ()
     """Hosts that an address among a person's own values may lead to; none: such values are not shown."""
+    consent: ConsentSettings = ConsentSettings()
+    traits: TraitSettings = TraitSettings()
+    declared: tuple[DeclaredFeature, ...] = ()
 
 
 class Variant(msgspec.Struct, frozen=True, array_like=True):

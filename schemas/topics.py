@@ -88,6 +88,66 @@ MODELS = Topic(
     erasure="holds aggregates only",
     config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
 )
+PROFILES = Topic(
+    name="profiles",
+    key="workspace|user",
+    partitions=PARTITIONS,
+    purpose="each person's contact part, consent and features in words, from the job to the cache",
+    retention="newest of each key",
+    personal=True,
+    erasure="a versioned grave at once, a tombstone after it",
+    config=COMMUNICATIONS.config,
+)
+EXAMPLES = Topic(
+    name="examples",
+    key="workspace|user|send",
+    partitions=PARTITIONS,
+    purpose="what was shown, the features at its decision, and what it earned: what `train` learns from",
+    retention="90 days",
+    personal=True,
+    erasure="a tombstone for each record of the user; compaction removes it",
+    config=EVENTS.config,
+)
+RELAYS = Topic(
+    name="relays",
+    key="workspace|user|record",
+    partitions=PARTITIONS,
+    purpose="events of a linked profile, from the job to the collector, which writes them to `events` for the person",
+    retention="1 day",
+    personal=True,
+    erasure="ages out",
+    config=_config(
+        cleanup_policy="delete",
+        message_timestamp_type="LogAppendTime",
+        retention_ms=DAY_MS,
+        segment_ms=DAY_MS // 4,
+    ),
+)
+WEBHOOKS = Topic(
+    name="webhooks",
+    key="workspace|provider|record",
+    partitions=PARTITIONS,
+    purpose="what mail providers told, whole, before it is understood",
+    retention="7 days",
+    personal=True,
+    erasure="ages out",
+    config=_config(
+        cleanup_policy="delete",
+        message_timestamp_type="LogAppendTime",
+        retention_ms=7 * DAY_MS,
+        segment_ms=DAY_MS,
+    ),
+)
+ERASED = Topic(
+    name="erased",
+    key="HMAC of workspace and person",
+    partitions=1,
+    purpose="who was erased and when, so that a restored job forgets them again",
+    retention="for ever: Art. 17(3)(b) GDPR",
+    personal=False,
+    erasure="holds nobody's id in clear: an HMAC, and the id sealed with the installation's secret",
+    config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
+)
 DEAD_LETTERS = Topic(
     name="dead_letters",
     key="source|partition|offset",
@@ -107,7 +167,7 @@ DEAD_LETTERS = Topic(
     ),
 )
 
-TOPICS = (EVENTS, COMMUNICATIONS, LIBRARY, MODELS, DEAD_LETTERS)
+TOPICS = (EVENTS, COMMUNICATIONS, PROFILES, EXAMPLES, RELAYS, WEBHOOKS, ERASED, LIBRARY, MODELS, DEAD_LETTERS)
 
 
 def replay_topic(name: str) -> Topic:

@@ -1,0 +1,65 @@
+"""What is told of a person outside the job: the value of one record of the topic `profiles`."""
+
+import msgspec
+
+from schemas.codec import Versioned
+from schemas.versions import Version
+
+
+class Permission(msgspec.Struct, frozen=True, array_like=True):
+    """Whether somebody may be sent messages by a channel for a purpose, and what proves it.
+
+    at_ms   when it was given or taken back
+    source  where: a form, an import, an unsubscribe link
+    text    version of the words that were agreed to
+    """
+
+    granted: bool
+    at_ms: int
+    source: str = ""
+    text: str = ""
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True):
+    """How somebody may be reached.
+
+    addresses    for each channel (`email`, `push`)
+    permissions  for each `channel/purpose`
+    suppressed   for each channel, why nothing may be sent: `hard_bounce`, `complaint`, `unsubscribed`, `import`
+    """
+
+    addresses: dict[str, str] = {}
+    permissions: dict[str, Permission] = {}
+    suppressed: dict[str, str] = {}
+
+
+class FeatureValue(msgspec.Struct, frozen=True, array_like=True):
+    """One feature in words.
+
+    value  a number, or for a feature of many keys its largest ones with their shares
+    at_ms  when it moved last
+    """
+
+    value: float | dict[str, float]
+    at_ms: int
+
+
+class ToldProfile(Versioned, frozen=True):
+    """A person as `features`, `explain`, `export` and `deliver` read them.
+
+    consent   for each purpose, what was said last
+    features  by name, as they stood at `at_ms`
+    linked    anonymous ids that became this person
+    grave     the person was erased: nothing is here, and nothing older may come back
+    """
+
+    version: Version
+    at_ms: int = 0
+    locale: str = ""
+    timezone: str = ""
+    traits: dict[str, str] = {}
+    consent: dict[str, bool] = {}
+    contact: Contact = Contact()
+    features: dict[str, FeatureValue] = {}
+    linked: tuple[str, ...] = ()
+    grave: bool = False
