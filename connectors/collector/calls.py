@@ -106,9 +106,10 @@ def event_of(call: Call, raw: bytes, reception: Reception, kind: EventKind | Non
     at_ms = happened_ms(call.timestamp, call.sent_at or call.sent_at_alias or reception.sent_at, received_ms)
     check_time(at_ms, received_ms)
     record_id = new_record_id(received_ms)
+    user, anonymous = _user(call)
     return Event(
         workspace=reception.workspace,
-        user=_user(call),
+        user=user,
         record_id=record_id,
         id=_event_id(call, raw) or EventId(record_id),
         kind=kind,
@@ -119,6 +120,8 @@ def event_of(call: Call, raw: bytes, reception: Reception, kind: EventKind | Non
         properties=_properties(call, kind),
         traits=call.traits or {},
         context=_context(call, reception),
+        anonymous=anonymous,
+        linked=_linked(call, kind, user),
     )
 
 
@@ -148,12 +151,34 @@ def _kind(call: Call, expected: EventKind | None) -> EventKind:
     return EventKind(found)
 
 
-def _user(call: Call) -> UserId:
-    # An id of 0 is one, an empty text is none.
-    for found in (call.user_id, call.user_id_alias, call.anonymous_id, call.anonymous_id_alias):
-        if found is not None and found != "":
-            return UserId(str(found))
+def _user(call: Call) -> tuple[UserId, bool]:
+    """Who it was, and whether that is only the anonymous id of a device."""
+    known = _first(call.user_id, call.user_id_alias)
+    if known:
+        return UserId(known), False
+    device = _first(call.anonymous_id, call.anonymous_id_alias)
+    if device:
+        return UserId(device), True
     raise SchemaError(Reason.WRONG_TYPE, "expected userId or anonymousId, got neither")
+
+
+def _linked(call: Call, kind: EventKind, user: UserId) -> str:
+    """The other id that the call says is the same person's; none where both are one."""
+    if kind is EventKind.IDENTIFY:
+        found = _first(call.anonymous_id, call.anonymous_id_alias)
+    elif kind is EventKind.ALIAS:
+        found = _first(call.previous_id, call.previous_id_alias)
+    else:
+        return ""
+    return "" if found == user else found
+
+
+def _first(*found: Id) -> str:
+    """The first that is an id, as text: 0 is one, an empty text is none."""
+    for one in found:
+        if one is not None and one != "":
+            return str(one)
+    return ""
 
 
 def _event_id(call: Call, raw: bytes) -> EventId | None:
@@ -185,10 +210,10 @@ def _properties(call: Call, kind: EventKind) -> Object:
 
 
 def _needed(name: str, *found: Id) -> str:
-    for one in found:
-        if one is not None and one != "":
-            return str(one)
-    raise SchemaError(Reason.WRONG_TYPE, f"{name}: expected an id, got none")
+    one = _first(*found)
+    if not one:
+        raise SchemaError(Reason.WRONG_TYPE, f"{name}: expected an id, got none")
+    return one
 
 
 def _context(call: Call, reception: Reception) -> Object:

@@ -1,0 +1,1 @@
+"""Contacts: addresses in one form, and files of contacts with their permissions."""
