@@ -10,10 +10,13 @@ from connectors.kafka.dead_letters import code_version, dead_letter_record
 from flink_jobs.cells import CellName
 from flink_jobs.records import InputRecord, KeyedProgram, KeyedStep, Outcome, dead_letter
 from schemas.errors import DataError
+from schemas.topics import EXAMPLES, PROFILES, RELAYS
 from schemas.versions import Position
 
 OUTPUT_TYPE = Types.ROW_NAMED(["key", "value"], [Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
 DEAD_LETTERS = OutputTag("dead-letters", OUTPUT_TYPE)
+SIDES = {topic.name: OutputTag(topic.name, OUTPUT_TYPE) for topic in (PROFILES, EXAMPLES, RELAYS)}
+"""Topics beside the main output. Each is declared in the job's drawing, with its sink."""
 
 KEY, VALUE, PARTITION, OFFSET = range(4)
 """Columns of the rows that `kafka_tables.keyed_log` gives; log time is the row's own timestamp."""
@@ -57,12 +60,14 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
             return
         yield from self._perform(outcome, ctx)
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+    def on_timer(
+        self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
+    ) -> Iterator[Row | tuple[OutputTag, Row]]:
         """Apply what has become due."""
         outcome = self._step.on_deadline(self._cells, ctx.get_current_key(), timestamp)
         yield from self._perform(outcome, ctx)
 
-    def _perform(self, outcome: Outcome, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+    def _perform(self, outcome: Outcome, ctx: KeyedProcessFunction.Context) -> Iterator[Row | tuple[OutputTag, Row]]:
         if outcome.wake_at_ms != outcome.woken_at_ms:
             timers = ctx.timer_service()
             if outcome.woken_at_ms:
@@ -72,7 +77,8 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
         for output in outcome.outputs:
             row = Row(output.key.decode(), output.value)
             row.set_row_kind(RowKind.DELETE if output.value is None else RowKind.UPDATE_AFTER)
-            yield row
+            side = SIDES.get(output.topic)
+            yield row if side is None else (side, row)
 
 
 class _Cells:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from flink_jobs.cells import CellName
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
+from schemas.topics import COMMUNICATIONS
 from schemas.versions import Position
 
 STATE_KEY = "^([^|]*[|][^|]*)[|][^|]*$"
@@ -34,6 +35,7 @@ class OutputRecord(NamedTuple):
 
     key: bytes
     value: bytes | None
+    topic: str = COMMUNICATIONS.name
 
 
 @dataclass(slots=True)

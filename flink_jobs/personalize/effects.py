@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from schemas.decisions import Communication
+from schemas.codec import Versioned
+from schemas.topics import COMMUNICATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record for the topic `communications`. No value: a tombstone."""
+    """One record for a topic that the job writes. Bytes are written as they are; no value: a tombstone."""
 
     key: bytes
-    value: Communication | None
+    value: Versioned | bytes | None
+    topic: str = COMMUNICATIONS.name
 
 
 @dataclass(slots=True)

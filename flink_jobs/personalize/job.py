@@ -9,7 +9,7 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from connectors.kafka.settings import KafkaSettings
-from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, KeyedStepAdapter
+from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, SIDES, KeyedStepAdapter
 from flink_jobs.kafka_tables import keyed_log, side_output, upsert_sink
 from flink_jobs.personalize.program import Personalize
 from flink_jobs.records import KeyedProgram
@@ -48,6 +48,8 @@ def draw(env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedP
 
     upsert_sink(tables, statements, settings.kafka, communications, topics.COMMUNICATIONS.name)
     upsert_sink(tables, statements, settings.kafka, dead_letters, topics.DEAD_LETTERS.name)
+    for topic, tag in SIDES.items():
+        upsert_sink(tables, statements, settings.kafka, side_output(communications, tag), topic)
     return statements
 
 

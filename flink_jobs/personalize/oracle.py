@@ -8,13 +8,14 @@ from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.records import InputRecord, Outcome, dead_letter, state_key_of
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
+from schemas.topics import COMMUNICATIONS
 
 
 class Oracle:
     """Folds records, in any order of partitions but in the order of each, into what the cache must hold.
 
-    communications  for each key the newest value; None where it was deleted
-    cells           for each state key, its cells' bytes
+    told         for each topic and key the newest value; None where it was deleted
+    cells        for each state key, its cells' bytes
     """
 
     def __init__(self, step: PersonalizeStep, source: str = "", code_version: str = "") -> None:
@@ -22,10 +23,15 @@ class Oracle:
         self._source = source
         self._code_version = code_version
         self._wake_at_ms: dict[str, int] = {}
-        self.communications: dict[bytes, bytes | None] = {}
+        self.told: dict[str, dict[bytes, bytes | None]] = defaultdict(dict)
         self.cells: dict[str, dict[CellName, bytes]] = defaultdict(dict)
         self.dead_letters: list[DeadLetter] = []
         self.writes = 0
+
+    @property
+    def communications(self) -> dict[bytes, bytes | None]:
+        """For each key the newest communication; None where it was deleted."""
+        return self.told[COMMUNICATIONS.name]
 
     def apply(self, records: Iterable[InputRecord]) -> None:
         """Apply records one by one."""
@@ -45,7 +51,7 @@ class Oracle:
 
     def _perform(self, key: str, outcome: Outcome) -> None:
         for output in outcome.outputs:
-            self.communications[output.key] = output.value
+            self.told[output.topic][output.key] = output.value
             self.writes += 1
         if outcome.wake_at_ms:
             self._wake_at_ms[key] = outcome.wake_at_ms

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from connectors.kafka.settings import KafkaSettings
-from flink_jobs.cells import CELLS, EXPOSURES, MODELS, PROFILE, CellName
+from flink_jobs.cells import CELLS, PROFILE, CellName
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.step import next_deadline_ms, on_deadline, on_event
 from flink_jobs.records import CellAccess, InputRecord, Outcome, OutputRecord
 from flink_jobs.worlds import WorldReader, Worlds
-from schemas.codec import encode
+from schemas.codec import Versioned, encode
 from schemas.errors import Reason, SchemaError
 from schemas.events import MILLIS_END, EventKind, decode_event
 from schemas.keys import HEARTBEAT_USER, SYSTEM_WORKSPACE, event_key, join_key, user_key
@@ -73,20 +73,19 @@ class PersonalizeStep:
 
 
 def _load(cells: CellAccess, key: bytes) -> UserState:
-    return UserState(
-        key,
-        cells.read(PROFILE.name),
-        load_models=lambda: cells.read(MODELS.name),
-        load_exposures=lambda: cells.read(EXPOSURES.name),
-    )
+    return UserState(key, cells.read(PROFILE.name), cells.read)
 
 
 def _store(cells: CellAccess, state: UserState, effects: Effects, woken_at_ms: int) -> Outcome:
     if effects.changed:
         cells.write(PROFILE.name, encode(state.profile))
-        for row, cell in ((MODELS, state.models), (EXPOSURES, state.exposures)):
+        for cell in state.lazy_cells:
             packed = cell.packed_change()
             if packed is not None:
-                cells.write(row.name, packed)
-    outputs = [OutputRecord(out.key, None if out.value is None else encode(out.value)) for out in effects.outputs]
+                cells.write(cell.name, packed)
+    outputs = [OutputRecord(out.key, _packed(out.value), out.topic) for out in effects.outputs]
     return Outcome(outputs, next_deadline_ms(state), woken_at_ms)
+
+
+def _packed(value: Versioned | bytes | None) -> bytes | None:
+    return encode(value) if isinstance(value, Versioned) else value

@@ -29,7 +29,7 @@ for number, event in enumerate(behaviour(seed=7, users=10, count=240)):
     harness.send(replace(event, world=WorldRef(1 + (number > 160), int(number > 80))))
 harness.advance_event_time(START_MS + 40 * DAY_MS)
 assert len(harness.outputs) > 60
-print(blake2b(repr((harness.snapshot(), harness.outputs, harness.dead_letters)).encode()).hexdigest())
+print(blake2b(repr((harness.snapshot(), harness.outputs, harness.told, harness.dead_letters)).encode()).hexdigest())
 """
 
 

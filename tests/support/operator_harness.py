@@ -14,7 +14,7 @@ import cloudpickle
 from pyflink.common import Row, RowKind
 from pyflink.datastream import OutputTag
 
-from flink_jobs.adapter import DEAD_LETTERS, KeyedStepAdapter
+from flink_jobs.adapter import DEAD_LETTERS, SIDES, KeyedStepAdapter
 from flink_jobs.cells import CellName
 from flink_jobs.records import InputRecord, KeyedProgram, OutputRecord, state_key_of
 from schemas.codec import decode
@@ -27,7 +27,10 @@ Snapshot = tuple[dict[str, dict[str, bytes]], list[tuple[int, str]]]
 
 
 class OperatorHarness:
-    """One operator instance. `outputs` and `dead_letters` grow as records are sent."""
+    """One operator instance.
+
+    `outputs` (communications), `told` (each other topic) and `dead_letters` grow as records are sent.
+    """
 
     def __init__(self, program: KeyedProgram, restored: Snapshot | None = None) -> None:
         self._state: dict[str, dict[str, bytes]] = {}
@@ -38,6 +41,7 @@ class OperatorHarness:
         self._offset = -1
         self._key = ""
         self.outputs: list[OutputRecord] = []
+        self.told: dict[str, list[OutputRecord]] = {topic: [] for topic in SIDES}
         self.dead_letters: list[DeadLetter] = []
         self._operator: KeyedStepAdapter = cloudpickle.loads(cloudpickle.dumps(KeyedStepAdapter(program)))
         with _no_jvm():
@@ -81,14 +85,17 @@ class OperatorHarness:
 
     def _collect(self, results: Iterator[Row | tuple[OutputTag, Row]]) -> None:
         for result in results:
-            if isinstance(result, tuple):
-                tag, row = result
-                assert tag == DEAD_LETTERS, f"undeclared side output {tag.tag_id}"
+            tag, row = result if isinstance(result, tuple) else (None, result)
+            if tag == DEAD_LETTERS:
                 self.dead_letters.append(decode(DeadLetter, row[1]))
+                continue
+            is_delete = row.get_row_kind() is RowKind.DELETE
+            assert is_delete == (row[1] is None), "a tombstone is a row of kind DELETE, and nothing else is"
+            if tag is None:
+                self.outputs.append(OutputRecord(row[0].encode(), row[1]))
             else:
-                is_delete = result.get_row_kind() is RowKind.DELETE
-                assert is_delete == (result[1] is None), "a tombstone is a row of kind DELETE, and nothing else is"
-                self.outputs.append(OutputRecord(result[0].encode(), result[1]))
+                assert SIDES.get(tag.tag_id) == tag, f"undeclared side output {tag.tag_id}"
+                self.told[tag.tag_id].append(OutputRecord(row[0].encode(), row[1], tag.tag_id))
 
 
 class _RuntimeContext:
