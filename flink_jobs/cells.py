@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NewType
 
-from online_models.cells import OpenExposures, Profile
+from online_models.cells import ContactPart, OpenExposures, Profile, Trail
 from online_models.slot_model import UserModels
 from schemas.codec import Cell
 
@@ -50,4 +50,20 @@ EXPOSURES = CellRow(
     ttl="none",
     erasure="cleared",
 )
-CELLS = (PROFILE, MODELS, EXPOSURES)
+TRAIL = CellRow(
+    name=CellName("trail"),
+    kind=Trail,
+    purpose="newest events of an anonymous profile, for the person it may become",
+    bound="200 events, together 64 KB, and the features of those before them",
+    ttl="none",
+    erasure="cleared",
+)
+CONTACT = CellRow(
+    name=CellName("contact"),
+    kind=ContactPart,
+    purpose="addresses, permission with its proof, suppression; touched by rights only",
+    bound="3 channels, 32 purposes",
+    ttl="none",
+    erasure="cleared",
+)
+CELLS = (PROFILE, MODELS, EXPOSURES, TRAIL, CONTACT)

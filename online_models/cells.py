@@ -1,10 +1,14 @@
 """The keyed state of one user: what is read and written on every event, and what only exposures touch."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import msgspec
 
 from online_models.decayed import DecayedCounts
-from schemas.codec import Cell
-from schemas.ids import FieldName, ReleaseId, SendId, SlotName, TemplateName, VariantId
+from schemas.codec import Cell, Upgrade
+from schemas.ids import FieldName, ReleaseId, SendId, SlotName, TemplateName, UserId, VariantId
+from schemas.profiles import Contact
 from schemas.versions import Position, Version, version_of
 from schemas.worlds import WorldRef
 
@@ -14,6 +18,15 @@ OPEN_EXPOSURES_MAX = 20
 TAGS_MAX = 32
 DEVICES_MAX = 6
 TRAITS_MAX = 16
+LINKS_MAX = 8
+"""Persons that one device is known to have been used by."""
+LINKED_MAX = 16
+"""Other ids of one person that are remembered, so that erasing the person erases them too."""
+TRAIL_EVENTS_MAX = 200
+TRAIL_BYTES_MAX = 65_536
+TRAIL_EVENT_BYTES_MAX = 4_096
+"""Larger events of an anonymous profile are kept as features only."""
+SOFT_BOUNCES_MAX = 5
 
 
 class Emitted(msgspec.Struct, array_like=True):
@@ -31,6 +44,20 @@ class Emitted(msgspec.Struct, array_like=True):
     until_ms: int = 0
 
 
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """What somebody said of one purpose, and when."""
+
+    granted: bool
+    at_ms: int
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True):
+    """To whom a profile's events belong from a time on."""
+
+    user: str
+    from_ms: int
+
+
 class Profile(Cell):
     """The hot cell: read and written once for each event.
 
@@ -40,7 +67,14 @@ class Profile(Cell):
     seen                hashes of the newest event ids (`online_models.repeats`)
     moved               how far the preference vector can have moved since last scored (total variation, upper bound)
     exposures_until_ms  when the first open exposure's window ends; 0 where none is open
+    consent             for each purpose, what was said last
+    links               whose this profile's events are, the oldest first; none: its own
+    linked              ids whose profiles became part of this one
     """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Profile)}
 
     newest_log_ms: int = 0
     newest_partition: int = 0
@@ -63,6 +97,9 @@ class Profile(Cell):
     moved: float = 0.0
     emitted: dict[TemplateName, Emitted] = {}
     exposures_until_ms: int = 0
+    consent: dict[str, Said] = {}
+    links: tuple[Link, ...] = ()
+    linked: tuple[UserId, ...] = ()
 
     def advance(self, position: Position) -> None:
         """Take note of the record that is being applied: versions written from now on name it."""
@@ -94,3 +131,24 @@ class OpenExposures(Cell):
     """A user's exposures inside their attribution window, oldest first; at most `OPEN_EXPOSURES_MAX`."""
 
     items: tuple[OpenExposure, ...] = ()
+
+
+class Trail(Cell):
+    """What an anonymous profile keeps for the person it may become.
+
+    events  packed events, oldest first; at most `TRAIL_EVENTS_MAX`, together at most `TRAIL_BYTES_MAX`
+    older   features of what was before them
+    """
+
+    events: list[bytes] = []
+    older: Profile = msgspec.field(default_factory=Profile)
+
+
+class ContactPart(Cell):
+    """How a person may be reached: kept apart from consent, and moved by rights alone.
+
+    soft_bounces_ms  for each channel, when the newest ones were; at most `SOFT_BOUNCES_MAX`
+    """
+
+    contact: Contact = Contact()
+    soft_bounces_ms: dict[str, tuple[int, ...]] = {}

@@ -20,17 +20,25 @@ class Permission(msgspec.Struct, frozen=True, array_like=True):
     text: str = ""
 
 
+class Suppression(msgspec.Struct, frozen=True, array_like=True):
+    """Why nothing may be sent by a channel, and since when."""
+
+    reason: str
+    at_ms: int
+
+
 class Contact(msgspec.Struct, frozen=True, array_like=True):
     """How somebody may be reached.
 
     addresses    for each channel (`email`, `push`)
     permissions  for each `channel/purpose`
-    suppressed   for each channel, why nothing may be sent: `hard_bounce`, `complaint`, `unsubscribed`, `import`
+    suppressed   for each channel, why nothing may be sent: `hard_bounce`, `soft_bounces`, `complaint`,
+                 `unsubscribed`, `import`
     """
 
     addresses: dict[str, str] = {}
     permissions: dict[str, Permission] = {}
-    suppressed: dict[str, str] = {}
+    suppressed: dict[str, Suppression] = {}
 
 
 class FeatureValue(msgspec.Struct, frozen=True, array_like=True):

@@ -1,33 +1,35 @@
 """One user's state as a step holds it: the hot profile, and cells that are read only when something needs them."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from online_models.cells import OpenExposures, Profile
+from flink_jobs.cells import CONTACT, EXPOSURES, MODELS, TRAIL, CellName
+from online_models.cells import ContactPart, OpenExposures, Profile, Trail
 from online_models.slot_model import UserModels
 from schemas.codec import Cell, decode, encode
 from schemas.ids import UserId, WorkspaceId
 from schemas.keys import split_key
 
 C = TypeVar("C", bound=Cell)
-Load = Callable[[], bytes | None]
+Read = Callable[[CellName], bytes | None]
 
 
 class LazyCell(Generic[C]):
     """A cell that is read when first asked for, and written only where it was changed."""
 
-    __slots__ = ("_changed", "_kind", "_load", "_value")
+    __slots__ = ("_changed", "_kind", "_read", "_value", "name")
 
-    def __init__(self, kind: type[C], load: Load) -> None:
+    def __init__(self, name: CellName, kind: type[C], read: Read) -> None:
+        self.name = name
         self._kind = kind
-        self._load = load
+        self._read = read
         self._value: C | None = None
         self._changed = False
 
     def get(self) -> C:
         """The cell's value, empty where nothing is stored; to be left unchanged."""
         if self._value is None:
-            stored = self._load()
+            stored = self._read(self.name)
             self._value = decode(self._kind, stored) if stored else self._kind()
         return self._value
 
@@ -49,13 +51,20 @@ class UserState:
     Nobody else holds it meanwhile, so a step changes it in place.
     """
 
-    __slots__ = ("exposures", "models", "profile", "user_key")
+    __slots__ = ("contact", "exposures", "models", "profile", "trail", "user_key")
 
-    def __init__(self, user_key: bytes, profile: bytes | None, load_models: Load, load_exposures: Load) -> None:
+    def __init__(self, user_key: bytes, profile: bytes | None, read: Read) -> None:
         self.user_key = user_key
         self.profile = decode(Profile, profile) if profile else Profile()
-        self.models = LazyCell(UserModels, load_models)
-        self.exposures = LazyCell(OpenExposures, load_exposures)
+        self.models = LazyCell(MODELS.name, UserModels, read)
+        self.exposures = LazyCell(EXPOSURES.name, OpenExposures, read)
+        self.trail = LazyCell(TRAIL.name, Trail, read)
+        self.contact = LazyCell(CONTACT.name, ContactPart, read)
+
+    @property
+    def lazy_cells(self) -> tuple[LazyCell[Any], ...]:
+        """All but the profile."""
+        return (self.models, self.exposures, self.trail, self.contact)
 
     @property
     def owner(self) -> tuple[WorkspaceId, UserId]:
@@ -74,5 +83,12 @@ class UserState:
             world=old.world,
             seen=old.seen,
         )
+        self.forget_models()
+        self.trail.put(Trail())
+        self.contact.put(ContactPart())
+
+    def forget_models(self) -> None:
+        """Empty what was learnt from the user's reactions, and what would be."""
         self.models.put(UserModels())
         self.exposures.put(OpenExposures())
+        self.profile.exposures_until_ms = 0

@@ -147,4 +147,4 @@ def model_people(release: Release, models: int = MODELS) -> list[Model]:
 
 def _state(oracle: Oracle, key: bytes) -> ModelState:
     profile = oracle.cells[key.decode()][PROFILE.name]
-    return ModelState(profile, next_deadline_ms(UserState(key, profile, lambda: None, lambda: None)))
+    return ModelState(profile, next_deadline_ms(UserState(key, profile, lambda _: None)))
