@@ -1,0 +1,1 @@
+"""Webhooks of mail providers: verified, kept whole, and told in one set of names."""
