@@ -5,7 +5,12 @@ from typing import ClassVar
 
 import msgspec
 
+from online_models.contents import Contents
 from online_models.decayed import DecayedCounts
+from online_models.declared import DeclaredState
+from online_models.fatigue import Sends
+from online_models.orders import Orders
+from online_models.sessions import Sessions
 from schemas.codec import Cell, Upgrade
 from schemas.ids import FieldName, ReleaseId, SendId, SlotName, TemplateName, UserId, VariantId
 from schemas.profiles import Contact
@@ -70,6 +75,9 @@ class Profile(Cell):
     consent             for each purpose, what was said last
     links               whose this profile's events are, the oldest first; none: its own
     linked              ids whose profiles became part of this one
+    declared            by name, what is kept of the features that the workspace declares
+    tell_at_ms          when what changed is told in the topic `profiles`; 0 where nothing changed
+    is_told             the topic holds a record of this person
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -100,6 +108,13 @@ class Profile(Cell):
     consent: dict[str, Said] = {}
     links: tuple[Link, ...] = ()
     linked: tuple[UserId, ...] = ()
+    declared: dict[str, DeclaredState] = {}
+    sessions: Sessions = msgspec.field(default_factory=Sessions)
+    orders: Orders = msgspec.field(default_factory=Orders)
+    contents: Contents = msgspec.field(default_factory=Contents)
+    sends: Sends = msgspec.field(default_factory=Sends)
+    tell_at_ms: int = 0
+    is_told: bool = False
 
     def advance(self, position: Position) -> None:
         """Take note of the record that is being applied: versions written from now on name it."""

@@ -1,12 +1,16 @@
-"""Streaming features of one user: engagement with tags, weekly rhythm, devices, recency, and own traits."""
+"""Streaming features of one user: engagement with tags, weekly rhythm, devices, visits, orders, and own traits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
+from online_models.declared import merge_declared, observe_declared
+from online_models.orders import COMPLETED, ORDER_EVENTS
+from online_models.paths import values_at
 from online_models.zones import zone_of
+from schemas.codec import decode, encode
 from schemas.events import Event
 from schemas.ids import FieldName, Tag
 from schemas.library import TagRule, WorkspaceSettings
@@ -17,6 +21,13 @@ TAGS_OF_EVENT_MAX = 16
 VALUES_OF_EVENT_MAX = 256
 """Values that one rule looks at: an event of a megabyte may hold 200 000."""
 TRAIT_LENGTH_MAX = 128
+REACTIONS = frozenset({COMPLETED, "Email Link Clicked"})
+"""What ends fatigue. Opens are no reaction: machines open."""
+FEATURES = (
+    "first_seen_ms", "last_seen_ms", "events", "tags", "hours", "devices",
+    "declared", "sessions", "orders", "contents", "sends",
+)  # fmt: skip
+"""Fields of a profile that hold behaviour; all others tell who somebody is, or where he stands in the log."""
 
 
 def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None:
@@ -35,6 +46,49 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
     profile.last_seen_ms = max(profile.last_seen_ms, event.at_ms)
     profile.first_seen_ms = min(profile.first_seen_ms, event.at_ms) if profile.events else event.at_ms
     profile.events += 1
+    profile.sessions.add(event.at_ms)
+    profile.contents.take(event.properties, event.at_ms)
+    if event.name in ORDER_EVENTS:
+        profile.orders.take(event)
+    if event.name in REACTIONS:
+        profile.sends.reacted(event.at_ms)
+    if settings.declared or profile.declared:
+        observe_declared(profile.declared, event, settings.declared)
+
+
+def merge_features(into: Profile, other: Profile) -> None:
+    """Add what one profile did to another's, as if one person had done both.
+
+    Sums, decayed ones too, are exact but for rounding; so is what is bounded, where nothing had left it. The locale and
+    zone are the other's only where none was known. The other profile is left as it is.
+    """
+    if other.events:
+        into.first_seen_ms = min(into.first_seen_ms, other.first_seen_ms) if into.events else other.first_seen_ms
+        into.last_seen_ms = max(into.last_seen_ms, other.last_seen_ms)
+        into.events += other.events
+    into.moved += into.tags.merge(other.tags, TAGS_MAX)
+    into.hours.merge(other.hours, HOURS_OF_WEEK)
+    into.devices.merge(other.devices, DEVICES_MAX)
+    into.sessions.merge(other.sessions)
+    into.orders.merge(other.orders)
+    into.contents.merge(other.contents)
+    into.sends.merge(other.sends)
+    merge_declared(into.declared, other.declared)
+    into.locale, into.timezone = into.locale or other.locale, into.timezone or other.timezone
+
+
+def features_only(profile: Profile) -> Profile:
+    """A copy that holds behaviour, locale and zone, and nothing of what was written or where it stands in the log."""
+    own = {name: getattr(profile, name) for name in (*FEATURES, "locale", "timezone")}
+    return decode(Profile, encode(Profile(**own)))
+
+
+def forget_features(profile: Profile) -> None:
+    """Empty what holds behaviour; who somebody is stays."""
+    empty = Profile()
+    for name in FEATURES:
+        setattr(profile, name, getattr(empty, name))
+    profile.moved = 0.0
 
 
 def remember_traits(profile: Profile, event: Event, fields: frozenset[FieldName]) -> None:
@@ -71,8 +125,7 @@ def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
     for rule in rules:
         if rule.events and event.name not in rule.events:
             continue
-        values = _values(event.properties, rule.property.split("."))
-        for value in islice(values, VALUES_OF_EVENT_MAX):
+        for value in islice(values_at(event.properties, rule.property), VALUES_OF_EVENT_MAX):
             if isinstance(value, str) and value.strip():
                 tag = Tag((rule.prefix + value.strip().lower())[:TAG_LENGTH_MAX])
                 found[tag] = max(found.get(tag, 0.0), rule.weight)
@@ -97,18 +150,6 @@ def _engage(profile: Profile, tag: Tag, weight: float, at_ms: int, half_life_ms:
     added = counts.add(tag, weight, at_ms, half_life_ms, TAGS_MAX)
     if added > 0.0:
         profile.moved += (1.0 - share) * added / sum(counts.values.values())
-
-
-def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
-    """All values at a path; a list in the end is gone through too."""
-    if not path:
-        yield from node if isinstance(node, list) else (node,)
-        return
-    if isinstance(node, dict):
-        name, each = path[0].removesuffix("[]"), path[0].endswith("[]")
-        child = node.get(name)
-        for item in child if each and isinstance(child, list) else (child,):
-            yield from _values(item, path[1:])
 
 
 def _is_plain(value: Any) -> bool:
