@@ -19,6 +19,7 @@ COMMANDS = {
     "models": "foresend.commands.models",
     "replay": "foresend.commands.replay",
     "verify": "foresend.commands.verify",
+    "agents": "foresend.commands.agents",
     "local": "foresend.local.command",
 }
 """Each command's module, imported only when the command is called: it has `add_parser` and `run`."""
