@@ -10,7 +10,17 @@ from connectors.collector.answers import STATUS_OF, Answer, accepted, plain, pro
 from connectors.collector.batches import BATCH_BYTES_MAX
 from connectors.collector.bodies import Bodies, BodyRefused, Disconnected, Receive
 from connectors.collector.event_log import Outgoing
-from connectors.collector.intake import Moment, Owner, Taken, UnknownKey, take_batch, take_erasure, take_single
+from connectors.collector.intake import (
+    Moment,
+    Owner,
+    RulesOf,
+    Taken,
+    UnknownKey,
+    only_basics,
+    take_batch,
+    take_erasure,
+    take_single,
+)
 from connectors.collector.keys import WriteKeys, key_of
 from connectors.collector.meters import CONTENT_TYPE, Meters
 from connectors.mappings.events import SENDER_KINDS
@@ -66,12 +76,21 @@ def now_ms() -> int:
 class CollectorApp:
     """Takes requests in, writes their events, answers when they are acknowledged."""
 
-    def __init__(self, keys: WriteKeys, log: Log, world: World, meters: Meters, clock: Clock = now_ms) -> None:
+    def __init__(
+        self,
+        keys: WriteKeys,
+        log: Log,
+        world: World,
+        meters: Meters,
+        clock: Clock = now_ms,
+        rules_of: RulesOf = only_basics,
+    ) -> None:
         self._keys = keys
         self._log = log
         self._world = world
         self._meters = meters
         self._clock = clock
+        self._rules_of = rules_of
         self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +136,7 @@ class CollectorApp:
         world = self._world_now()
         is_batch = path in BATCH_PATHS
         body = await self._bodies.read(receive, headers, BATCH_BYTES_MAX if is_batch else EVENT_BYTES_MAX)
-        moment = Moment(self._clock(), world)
+        moment = Moment(self._clock(), world, self._rules_of)
         if is_batch:
             return await self._acknowledge(take_batch(body, owner, moment), headers)
         return await self._acknowledge(take_single(body, SINGLE_PATHS[path], owner, moment), headers)

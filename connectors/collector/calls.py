@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from connectors.collector.record_ids import event_id_of, new_record_id
-from connectors.collector.reduction import reduced_context
 from connectors.collector.times import happened_ms
 from connectors.mappings.events import SENDER_KINDS
 from schemas.errors import Reason, SchemaError
@@ -93,7 +92,7 @@ def decode_json(decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
 
 
 def event_of(call: Call, raw: bytes, reception: Reception, kind: EventKind | None = None) -> Event:
-    """The event that a call stands for.
+    """The event that a call stands for, as it came in: reduced only by `connectors.collector.intake.Taken`.
 
     raw   its bytes: they name it where the sender does not
     kind  as the path says; None: as the call itself says
@@ -223,4 +222,4 @@ def _context(call: Call, reception: Reception) -> Object:
     for alias, name in _CONTEXT_ALIASES.items():
         if alias in context:
             context = {name: context[alias], **{key: v for key, v in context.items() if key != alias}}
-    return reduced_context(context)
+    return context

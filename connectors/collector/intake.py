@@ -7,7 +7,10 @@ from connectors.collector.answers import Refusal
 from connectors.collector.batches import cut_batch
 from connectors.collector.calls import Reception, decode_call, erasure, event_of
 from connectors.collector.event_log import Outgoing
+from connectors.collector.links import link_of
 from connectors.collector.record_ids import new_record_id
+from connectors.collector.reduction import ONLY_BASICS, Rules, reduced
+from connectors.contacts.told import told_contacts
 from connectors.kafka.dead_letters import code_version, dead_letter_record
 from connectors.kafka.event_records import event_record
 from schemas.dead_letters import DeadLetter
@@ -23,16 +26,26 @@ Owner = Callable[[str | None], WorkspaceId]
 """Whose events they are, given the key that the body itself holds; raises UnknownKey."""
 
 
+RulesOf = Callable[[WorkspaceId], Rules]
+"""What of events a workspace lets through, as its newest release says."""
+
+
+def only_basics(_workspace: WorkspaceId) -> Rules:
+    """The rules of a workspace of which no release is known."""
+    return ONLY_BASICS
+
+
 class UnknownKey(Exception):
     """The request holds no key of any workspace: its sender mends it."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When a request was received, and the world of that moment."""
+    """When a request was received, and the world and the rules of that moment."""
 
     received_ms: int
     world: WorldRef
+    rules_of: RulesOf = only_basics
 
 
 @dataclass
@@ -40,20 +53,36 @@ class Taken:
     """What a request stands for: `records` are written, all or none acknowledged."""
 
     workspace: WorkspaceId
+    rules: Rules = ONLY_BASICS
     records: list[Outgoing] = field(default_factory=list)
     accepted: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """One more event."""
-        partition, key, value = event_record(event)
-        self.records.append(Outgoing(EVENTS.name, partition, key, value))
+        """One more event, reduced, and those that stand beside it."""
+        self.records += [outgoing(one) for one in stored(event, self.rules)]
         self.accepted += 1
 
     def refuse(self, index: int, raw: bytes, error: SchemaError, received_ms: int) -> None:
         """One more dead letter."""
         self.records.append(_dead_letter(raw, error, received_ms))
         self.refused.append(Refusal(index, error.reason, str(error)))
+
+
+def stored(event: Event, rules: Rules) -> list[Event]:
+    """What is written of an event as it came in: itself, reduced, then the addresses and the link that it told."""
+    events = [reduced(event, rules), *told_contacts(event)]
+    link = link_of(event)
+    return events if link is None else [*events, link]
+
+
+def outgoing(event: Event) -> Outgoing:
+    """An event for the log.
+
+    Raises:
+        SchemaError: it is too large or too deep, or an id is empty or too long.
+    """
+    return Outgoing(EVENTS.name, *event_record(event))
 
 
 def take_single(body: bytes, kind: EventKind, owner: Owner, moment: Moment) -> Taken:
@@ -65,7 +94,7 @@ def take_single(body: bytes, kind: EventKind, owner: Owner, moment: Moment) -> T
     """
     call = decode_call(body)
     workspace = owner(call.write_key)
-    taken = Taken(workspace)
+    taken = Taken(workspace, moment.rules_of(workspace))
     taken.add(event_of(call, body, Reception(workspace, moment.received_ms, moment.world), kind))
     return taken
 
@@ -86,7 +115,7 @@ def take_batch(body: bytes, owner: Owner, moment: Moment) -> Taken:
         envelope.sent_at or envelope.sent_at_alias,
         envelope.context or {},
     )
-    taken = Taken(workspace)
+    taken = Taken(workspace, moment.rules_of(workspace))
     for index, raw in enumerate(calls):
         try:
             taken.add(event_of(decode_call(raw), raw, reception))

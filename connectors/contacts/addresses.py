@@ -13,6 +13,8 @@ ADDRESS_MAX = 254
 _LOCAL_MAX = 64
 _LOCAL = re.compile(r"[^\s\x00-\x1f\x7f<>,;\"@\ud800-\udfff]+")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_PHONE = re.compile(r"\+?[0-9]{6,15}", re.ASCII)
+"""At most 15 digits (E.164)."""
 _USER_PREFIX = "address-"
 _USER_HEX = 32
 
@@ -32,6 +34,18 @@ def normalised_email(text: str) -> str | None:
         return None
     address = f"{local}@{host}"
     return address if len(address.encode()) <= ADDRESS_MAX else None
+
+
+def normalised_phone(text: str) -> str | None:
+    """A telephone number without what only makes it readable; None for what is none.
+
+    >>> normalised_phone("+49 (228) 12-34 56"), normalised_phone("00441234567890"), normalised_phone("call me")
+    ('+49228123456', '+441234567890', None)
+    """
+    number = re.sub(r"[\s().\-/]", "", text)
+    if number.startswith("00"):
+        number = f"+{number[2:]}"
+    return number if _PHONE.fullmatch(number) else None
 
 
 def address_user(secret: bytes, address: str) -> UserId:

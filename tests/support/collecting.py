@@ -10,6 +10,7 @@ from connectors.collector.app import CollectorApp
 from connectors.collector.event_log import Outgoing
 from connectors.collector.keys import WriteKeys
 from connectors.collector.meters import Meters
+from connectors.collector.reduction import Rules
 from schemas.codec import decode
 from schemas.dead_letters import DeadLetter
 from schemas.errors import BrokerUnavailable
@@ -59,7 +60,15 @@ class Rig:
         self.log = MemoryLog()
         self.world = FixedWorld()
         self.meters = Meters()
-        self.app = CollectorApp(WriteKeys({"secret": SHOP}), self.log, self.world, self.meters, clock=lambda: NOW_MS)
+        self.rules = Rules(kept=("plan", "size"))
+        self.app = CollectorApp(
+            WriteKeys({"secret": SHOP}),
+            self.log,
+            self.world,
+            self.meters,
+            clock=lambda: NOW_MS,
+            rules_of=lambda _: self.rules,
+        )
 
     def post(self, path: str, body: Any, **headers: str) -> Response:
         data = body if isinstance(body, (bytes, list)) else json.dumps(body).encode()
