@@ -1,11 +1,12 @@
 """What is decided for a user, what is shown, and what is learnt from it."""
 
 import struct
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
 
 import msgspec
 
-from schemas.codec import Versioned
+from schemas.codec import Upgrade, Versioned
 from schemas.ids import (
     ID_LENGTH,
     ID_LENGTH_MAX,
@@ -103,7 +104,12 @@ class Communication(Versioned, frozen=True):
     bodies       one packed `Rendered` for each candidate, compressed (zstd) with the release's dictionary
     valid_until  for each candidate, milliseconds; 0 is for ever
     grave        the user was erased: nothing is here, and nothing older may come back
+    withheld     why nothing of the person's own is here, and default content is served; empty: it is here
     """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Communication)}
 
     version: Version
     decision: Decision | None
@@ -111,6 +117,12 @@ class Communication(Versioned, frozen=True):
     valid_until_ms: tuple[int, ...] = ()
     dictionary: int = 0
     grave: bool = False
+    withheld: str = ""
+
+    @classmethod
+    def of_withheld(cls, version: Version, why: str) -> Self:
+        """The entry of somebody who is to get default content."""
+        return cls(version=version, decision=None, withheld=why)
 
     @classmethod
     def of_grave(cls, version: Version) -> Self:

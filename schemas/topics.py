@@ -110,7 +110,7 @@ EXAMPLES = Topic(
 )
 RELAYS = Topic(
     name="relays",
-    key="workspace|user|record",
+    key="workspace|user",
     partitions=PARTITIONS,
     purpose="events of a linked profile, from the job to the collector, which writes them to `events` for the person",
     retention="1 day",

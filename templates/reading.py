@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import FieldName, Locale, SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import (
+    ConsentSettings,
     ContentRules,
     FeatureSettings,
     Field,
@@ -153,7 +154,15 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
             ),
         ),
         link_hosts=tuple(value.get("links", {}).get("hosts", ())),
+        consent=_consent(value.get("consent", {})),
     )
+
+
+def _consent(value: dict[str, Any]) -> ConsentSettings:
+    missing = value.get("missing") == "granted"
+    if "categories" not in value:
+        return ConsentSettings(missing=missing)
+    return ConsentSettings(tuple(sorted(value["categories"].items())), missing)
 
 
 def workspace_values(value: dict[str, Any]) -> dict[str, str]:

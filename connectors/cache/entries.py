@@ -42,8 +42,8 @@ def _check_content(key: bytes, found: Communication) -> None:
     split_key(key, 3)
     decision = found.decision
     if decision is None:
-        if not found.grave:
-            raise SchemaError(Reason.WRONG_TYPE, "expected a decision or a grave, got neither")
+        if not (found.grave or found.withheld):
+            raise SchemaError(Reason.WRONG_TYPE, "expected a decision, a grave or why there is neither, got nothing")
         return
     if communication_key(decision.workspace, decision.template, decision.user) != key:
         raise SchemaError(Reason.KEY_MISMATCH, "expected the decision of the record's key, got another one's")

@@ -1,8 +1,9 @@
-"""Kafka in: events from topics that other producers write, by a mapping."""
+"""Kafka in: events from other topics, by a mapping from other producers', as they are from the job's `relays`."""
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
@@ -21,7 +22,9 @@ from connectors.mappings.files import json_record
 from connectors.mappings.values import Record
 from schemas.dead_letters import DeadLetter
 from schemas.errors import BrokerUnavailable, Reason, SchemaError
+from schemas.events import Event
 from schemas.ids import RecordId
+from schemas.relays import decode_relay
 from schemas.topics import DEAD_LETTERS, EVENTS
 from schemas.worlds import WorldRef
 
@@ -45,6 +48,25 @@ RETRY_S = 0.5
 _log = logging.getLogger(__name__)
 
 
+Understand = Callable[[ConsumerRecord, WorldRef, int], list[Event]]
+"""The events of a record, given the world and when it was read; raises SchemaError where it has none."""
+
+
+def mapped(maker: EventMaker) -> Understand:
+    """A record of another producer's: one event, as a mapping tells. The record's place is its id."""
+
+    def understand(record: ConsumerRecord, world: WorldRef, received_ms: int) -> list[Event]:
+        record_id = RecordId(f"{record.topic}-{record.partition}-{record.offset}")
+        return [maker.event(_record(record), record_id, world, received_ms)]
+
+    return understand
+
+
+def relayed(record: ConsumerRecord, _world: WorldRef, _received_ms: int) -> list[Event]:
+    """A record of `relays`: events whole, with ids of their own."""
+    return decode_relay(record.value or b"")
+
+
 class KafkaIn:
     """Reads one topic as a member of a group, in a thread of its own.
 
@@ -58,7 +80,7 @@ class KafkaIn:
         topic: str,
         group: str,
         instance: str,
-        maker: EventMaker,
+        understand: Understand,
         world: World,
         meters: Meters,
         clock: Callable[[], int],
@@ -67,7 +89,7 @@ class KafkaIn:
         self._topic = topic
         self._group = group
         self._instance = instance
-        self._maker = maker
+        self._understand = understand
         self._world = world
         self._meters = meters
         self._clock = clock
@@ -128,28 +150,48 @@ class KafkaIn:
         batches: Mapping[TopicPartition, Sequence[ConsumerRecord]] = consumer.poll(timeout_ms=POLL_MS)
         if not batches:
             return
-        under_way = []
-        for records in batches.values():
-            for record in records:
-                topic, partition, key, value = self._outgoing(record, world)
-                under_way.append(producer.send(topic, value, key, partition=partition))
-        for sent in under_way:
-            sent.get(ACKNOWLEDGE_S)
-        ends = {part: OffsetAndMetadata(records[-1].offset + 1) for part, records in batches.items()}
-        consumer.commit(ends, timeout_ms=COMMIT_MS)
+        for portion in self._portions(batches, world):
+            under_way = [
+                producer.send(one.topic, one.value, one.key, partition=one.partition) for one in portion.records
+            ]
+            for sent in under_way:
+                sent.get(ACKNOWLEDGE_S)
+            ends = {part: OffsetAndMetadata(offset) for part, offset in portion.ends.items()}
+            consumer.commit(ends, timeout_ms=COMMIT_MS)
 
-    def _outgoing(self, record: ConsumerRecord, world: WorldRef) -> Outgoing:
-        """The event of a record, or its dead letter. The record's place is its id."""
+    def _portions(
+        self, batches: Mapping[TopicPartition, Sequence[ConsumerRecord]], world: WorldRef
+    ) -> Iterator["_Portion"]:
+        """What is to be written between two commits."""
+        portion = _Portion([], {})
+        for part, records in batches.items():
+            for record in records:
+                outgoing = self._outgoing(record, world)
+                if portion.records and len(portion.records) + len(outgoing) > COMMIT_RECORDS_MAX:
+                    yield portion
+                    portion = _Portion([], {})
+                portion.records.extend(outgoing)
+                portion.ends[part] = record.offset + 1
+        yield portion
+
+    def _outgoing(self, record: ConsumerRecord, world: WorldRef) -> list[Outgoing]:
+        """The events of a record, or its dead letter."""
         received_ms = self._clock()
-        record_id = RecordId(f"{record.topic}-{record.partition}-{record.offset}")
         try:
-            event = self._maker.event(_record(record), record_id, world, received_ms)
-            outgoing = Outgoing(EVENTS.name, *event_record(event))
+            events = self._understand(record, world, received_ms)
+            outgoing = [Outgoing(EVENTS.name, *event_record(event)) for event in events]
         except SchemaError as error:
             self._meters.mapped.labels(error.reason.value).inc()
-            return _dead_letter(record, error, received_ms)
-        self._meters.mapped.labels("event").inc()
+            return [_dead_letter(record, error, received_ms)]
+        self._meters.mapped.labels("event").inc(len(outgoing))
         return outgoing
+
+
+class _Portion(NamedTuple):
+    """Records to write, and the offsets to go on from once they are acknowledged."""
+
+    records: list[Outgoing]
+    ends: dict[TopicPartition, int]
 
 
 def _record(record: ConsumerRecord) -> Record:

@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 from connectors.collector.app import CollectorApp, now_ms
 from connectors.collector.event_log import EventLog
 from connectors.collector.heart import beat
-from connectors.collector.kafka_in import KafkaIn
+from connectors.collector.kafka_in import KafkaIn, Understand, mapped, relayed
 from connectors.collector.keys import WriteKeys
 from connectors.collector.meters import Meters
 from connectors.collector.threads import in_daemon_thread
@@ -24,12 +24,15 @@ from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from connectors.mappings.events import EventMaker
 from schemas.errors import BrokerUnavailable, ConfigError
+from schemas.topics import RELAYS
 
 STOP_GRACE_S = 8
 CLOSE_GRACE_S = 3.0
 KEEP_ALIVE_S = 75
 """Clients send every few seconds; one that finds its connection closed under it has to send again."""
 RETRY_S = 1.0
+RELAY_GROUP = "foresend-relay"
+"""All collectors share the partitions of `relays`."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ class _Collector:
         self._order = order
         self._meters = Meters()
         self._tail = WorldTail(order.kafka)
-        self._kafka_in: KafkaIn | None = None
+        self._readers: list[KafkaIn] = []
 
     async def run(self, listener: socket.socket) -> None:
         log = EventLog(self._order.kafka)
@@ -126,8 +129,10 @@ class _Collector:
             await self._prepare_topics()
             await log.connect()
             self._tail.start()
+            self._readers.append(self._start_reader(RELAYS.name, RELAY_GROUP, "", relayed))
             if self._order.kafka_in is not None:
-                self._kafka_in = self._start_kafka_in(self._order.kafka_in)
+                given = self._order.kafka_in
+                self._readers.append(self._start_reader(given.topic, given.group, given.instance, mapped(given.maker)))
             await beat(log, self._tail, now_ms)
         finally:
             # Reached by cancelling, and by a mistake of the operator that no waiting mends.
@@ -143,13 +148,13 @@ class _Collector:
             else:
                 return
 
-    def _start_kafka_in(self, order: KafkaInOrder) -> KafkaIn:
+    def _start_reader(self, topic: str, group: str, instance: str, understand: Understand) -> KafkaIn:
         started = KafkaIn(
             self._order.kafka,
-            topic=order.topic,
-            group=order.group,
-            instance=order.instance,
-            maker=order.maker,
+            topic=topic,
+            group=group,
+            instance=instance,
+            understand=understand,
             world=self._tail,
             meters=self._meters,
             clock=now_ms,
@@ -158,7 +163,7 @@ class _Collector:
         return started
 
     async def _stop(self, log: EventLog) -> None:
-        if self._kafka_in is not None:
-            await in_daemon_thread(self._kafka_in.stop)
+        for reader in self._readers:
+            await in_daemon_thread(reader.stop)
         await in_daemon_thread(self._tail.stop)
         await log.close(CLOSE_GRACE_S)

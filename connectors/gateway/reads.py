@@ -258,6 +258,8 @@ class Reads:
         packed = self._store.entry(key)
         if packed is not None:
             entry = decode(Communication, packed)
+            if entry.withheld:
+                return _Found(None, default, entry.withheld)
             if entry.grave or entry.decision is None:
                 raise _gone()
             return _Found(entry, entry.decision.locale, "")
@@ -270,6 +272,8 @@ class Reads:
             raise _gone()
         if not known:
             return _Found(None, default, UNKNOWN)
+        if known[0].withheld:
+            return _Found(None, default, known[0].withheld)
         return _Found(None, known[0].decision.locale if known[0].decision else default, MISSING)
 
     def _refresh_rows(self, workspace: WorkspaceId, key: bytes, served: Served) -> list[OutboxRow]:

@@ -1,6 +1,9 @@
 """Erasure: a versioned grave at once, the tombstones later, and nothing that comes back by itself."""
 
+from collections.abc import Iterable
+
 from flink_jobs.personalize.effects import Effects, Output
+from flink_jobs.personalize.identity import erase_linked
 from flink_jobs.personalize.state import UserState
 from online_models.cells import Emitted, Profile
 from schemas.decisions import Communication
@@ -30,12 +33,27 @@ def is_from_before(profile: Profile, event: Event) -> bool:
 
 
 def erase(state: UserState, event: Event, position: Position, effects: Effects) -> None:
-    """Forget the user: every cell becomes a grave, and a grave is written over each communication."""
+    """Forget the user: every cell becomes a grave, one is written over each communication, linked ids follow."""
     told = state.profile.emitted
+    erase_linked(state, event, effects)
     state.forget()
+    state.profile.is_grave = True
+    state.profile.erased_at_ms = max(position.log_ms, event.received_ms)
+    _write_graves(state, told, position, effects)
+
+
+def dissolve(state: UserState, position: Position, effects: Effects) -> None:
+    """Leave nothing of a profile that became part of another's, but whose it is."""
+    told, profile = state.profile.emitted, state.profile
+    links, linked, consent = profile.links, profile.linked, profile.consent
+    state.forget()
+    state.profile.links, state.profile.linked, state.profile.consent = links, linked, consent
+    state.profile.erased_at_ms = profile.erased_at_ms
+    _write_graves(state, told, position, effects)
+
+
+def _write_graves(state: UserState, told: Iterable[TemplateName], position: Position, effects: Effects) -> None:
     profile = state.profile
-    profile.is_grave = True
-    profile.erased_at_ms = max(position.log_ms, event.received_ms)
     profile.tombstone_at_ms = position.log_ms + TOMBSTONE_AFTER_MS
     for template in told:
         profile.emitted[template] = Emitted(release=ReleaseId(""), shown=b"", probabilities=())

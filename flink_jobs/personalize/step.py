@@ -1,15 +1,21 @@
 """What one event does to one user. Pure: same state, event, position and worlds, same effects."""
 
 from flink_jobs.personalize.compose import Moment, compose
+from flink_jobs.personalize.consent import PERSONALISATION, UPDATED, may, may_learn_from, take_consent, withhold
 from flink_jobs.personalize.effects import Effects
+from flink_jobs.personalize.identity import goes_on, is_kept, keep, link, pass_on, remember_linked, take_merge
 from flink_jobs.personalize.learning import is_reward, learn_from, open_exposure, overdue_exposure, take_reward
-from flink_jobs.personalize.rights import bury, erase, is_from_before
+from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact
+from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before
 from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World, Worlds
 from online_models.features import observe, remember_context, remember_traits
 from online_models.repeats import hash_of, is_repeat, remember
 from schemas.events import BEHAVIOUR, Event, EventKind, check_time
 from schemas.versions import Position
+
+NO_BEHAVIOUR = frozenset({UPDATED, SUBSCRIBED, UNSUBSCRIBED})
+"""Track calls that tell a person's wishes, not what the person does with a brand's things."""
 
 
 def on_event(state: UserState, event: Event, position: Position, worlds: Worlds) -> Effects:
@@ -36,10 +42,15 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     effects.changed = True
     if event.kind is EventKind.ERASE:
         erase(state, event, position, effects)
+    elif (person := goes_on(profile, event)) is not None:
+        pass_on(event, person, effects)
+    elif event.kind is EventKind.LINK:
+        if link(state, event, effects):
+            dissolve(state, position, effects)
     else:
         profile.is_grave, profile.tombstone_at_ms = False, 0
-        causes = _take(state, event, position, world)
-        compose(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
+        causes = _take(state, event, position, world, effects)
+        show(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
     return effects
 
 
@@ -52,7 +63,7 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
     effects = Effects()
     while 0 < (due_ms := next_deadline_ms(state)) <= until_ms:
         effects.changed = True
-        if state.profile.is_grave:
+        if state.profile.tombstone_at_ms == due_ms:
             bury(state, effects)
             continue
         workspace, user = state.owner
@@ -60,7 +71,7 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
         overdue = overdue_exposure(state, due_ms)
         if overdue:
             learn_from(state, overdue, world, clicked=False)
-        compose(state, Moment(workspace, user, world, due_ms), {"learnt"} if overdue else {"validity"}, effects)
+        show(state, Moment(workspace, user, world, due_ms), {"learnt"} if overdue else {"validity"}, effects)
         _pass_validity(state, due_ms)
     return effects
 
@@ -83,22 +94,49 @@ def _pass_validity(state: UserState, at_ms: int) -> None:
             emitted.until_ms = 0
 
 
-def _take(state: UserState, event: Event, position: Position, world: World) -> set[str]:
-    """Let one event of a living user into the state; returns what makes another look at the templates due."""
+def show(state: UserState, moment: Moment, causes: set[str], effects: Effects) -> None:
+    """Look at the person's messages: chosen ones where that is agreed to, else none of the person's own."""
+    if may(state.profile, PERSONALISATION, moment.world.settings.consent):
+        compose(state, moment, causes, effects)
+    elif state.profile.emitted:
+        withhold(state, effects)
+
+
+def _take(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> set[str]:
+    """Let one event of a living user into the state; returns what makes another look at the templates due.
+
+    Rights first: they act for everybody. The rest is for who agreed to it.
+    """
+    profile, settings = state.profile, world.settings
+    causes = {"consent"} if take_consent(state, event, settings.consent, effects) else set()
+    take_contact(state, event)
+    remember_linked(profile, event)
+    if is_kept(profile, event, settings):
+        keep(state, event, settings)
+    before = (profile.locale, profile.timezone, dict(profile.traits))
+    if event.kind is EventKind.IDENTIFY and may(profile, PERSONALISATION, settings.consent):
+        remember_traits(profile, event, world.shown_traits)
+    elif event.kind in BEHAVIOUR or event.kind is EventKind.IDENTIFY:
+        remember_context(profile, event)
+    if before != (profile.locale, profile.timezone, profile.traits):
+        causes.add("shown")
+    if event.kind is EventKind.REFRESH:
+        causes.add("refresh")
+    elif may_learn_from(event, profile, settings.consent):
+        causes |= _learn(state, event, position, world)
+    return causes
+
+
+def _learn(state: UserState, event: Event, position: Position, world: World) -> set[str]:
+    """What a person did, and what became of what was shown."""
     profile = state.profile
     if event.kind is EventKind.EXPOSURE:
         return {"learnt"} if open_exposure(state, event, position, world) else set()
-    if event.kind is EventKind.REFRESH:
-        return {"refresh"}
-    before = (profile.locale, profile.timezone, dict(profile.traits))
-    causes: set[str] = set()
-    if event.kind is EventKind.IDENTIFY:
-        remember_traits(profile, event, world.shown_traits)
-    elif event.kind in BEHAVIOUR:
-        remember_context(profile, event)
-        if is_reward(event):
-            causes |= take_reward(state, event, world)
-        observe(profile, event, world.settings)
-    if before != (profile.locale, profile.timezone, profile.traits):
-        causes.add("shown")
+    if event.kind is EventKind.MERGE:
+        take_merge(profile, event)
+        return {"moved"}
+    if event.kind not in BEHAVIOUR or event.name in NO_BEHAVIOUR:
+        return set()
+    causes = take_reward(state, event, world) if is_reward(event) else set()
+    observe(profile, event, world.settings)
     return causes

@@ -30,7 +30,7 @@ def in_words(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-@pytest.mark.parametrize("words", sorted(FOLDER.glob("*_v*.json")), ids=lambda path: str(path.stem))
+@pytest.mark.parametrize("words", [*FOLDER.glob("profile_v*.json"), *FOLDER.glob("open_exposures_v*.json")], ids=lambda path: str(path.stem))
 def test_what_was_written_once_reads_as_it_was_meant(words: Path) -> None:
     """Fields that came later are not told in an older version's words: they have their defaults."""
     name, _, version = words.stem.rpartition("_v")

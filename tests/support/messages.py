@@ -19,7 +19,7 @@ from schemas.ids import (
     WorkspaceId,
 )
 from schemas.keys import communication_key
-from schemas.library import MessageClass, Release, Template, WorkspaceSettings
+from schemas.library import ConsentSettings, MessageClass, Release, Template, WorkspaceSettings
 from schemas.versions import Position, Version, version_of
 from schemas.worlds import WorldRef
 
@@ -42,7 +42,7 @@ def release(
     return Release(
         workspace=workspace,
         id=ReleaseId(f"release-{number}"),
-        settings=WorkspaceSettings(default_locale=Locale("en"), timezone="UTC"),
+        settings=WorkspaceSettings(default_locale=Locale("en"), timezone="UTC", consent=ConsentSettings(missing=True)),
         templates=tuple(Template(name, MessageClass.MARKETING, (), (), {}) for name in templates),
         layouts={},
         fallbacks={

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from schemas.ids import FieldName, Locale, ReleaseId, SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import (
+    ConsentSettings,
     ContentRules,
     Field,
     MessageClass,
@@ -51,7 +52,9 @@ def small_release(
         {Locale(locale): "layout" for locale in locales},
         ContentRules(tuple(forbidden), tuple(required)),
     )
-    settings = WorkspaceSettings(default_locale=Locale(locales[0]), timezone="UTC", tags=tuple(rules))
+    settings = WorkspaceSettings(
+        default_locale=Locale(locales[0]), timezone="UTC", tags=tuple(rules), consent=ConsentSettings(missing=True)
+    )
     return Release(WorkspaceId("small"), ReleaseId("r"), settings, (template,), {}, {})
 
 

@@ -1,0 +1,105 @@
+"""Consent, by purpose: what a person said last holds, and withdrawal forgets at once.
+
+It governs what may be learnt and what may be shown. Permission to send is another thing (`permission`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flink_jobs.personalize.effects import Effects, Output
+from flink_jobs.personalize.state import UserState
+from online_models.cells import Profile, Said
+from online_models.features import forget_features
+from schemas.decisions import Communication
+from schemas.events import Event
+from schemas.keys import communication_key
+from schemas.library import ConsentSettings
+
+ANALYTICS = "analytics"
+"""What one does may be learnt from."""
+PERSONALISATION = "personalisation"
+"""One may be shown chosen content, and own traits in it."""
+PURPOSES = (ANALYTICS, PERSONALISATION)
+UPDATED = "Segment Consent Preference Updated"
+"""Tells consent and nothing else: no behaviour."""
+WITHHELD = "consent"
+"""Why default content is served in place of a person's own."""
+
+
+def may(profile: Profile, purpose: str, settings: ConsentSettings) -> bool:
+    """Whether a purpose is agreed to: as said last; where nothing was ever said, as the workspace's setting tells."""
+    said = profile.consent.get(purpose)
+    return settings.missing if said is None else said.granted
+
+
+def may_learn_from(event: Event, profile: Profile, settings: ConsentSettings) -> bool:
+    """Whether one event may be learnt from: the person agrees now, and did when it happened."""
+    if not may(profile, ANALYTICS, settings):
+        return False
+    statement = statement_of(event.context, settings)
+    return statement is None or statement[ANALYTICS]
+
+
+def statement_of(context: Mapping[str, Any], settings: ConsentSettings) -> dict[str, bool] | None:
+    """What an event's consent object says of each purpose; None where it has none.
+
+    An object is a whole statement: a purpose is agreed to if all its categories are there and true. So an empty object
+    denies everything, as in Segment's spec.
+
+    >>> statement_of({"consent": {"categoryPreferences": {"analytics": True}}}, ConsentSettings())
+    {'analytics': True, 'personalisation': False}
+    """
+    consent = context.get("consent")
+    if not isinstance(consent, dict):
+        return None
+    told = consent.get("categoryPreferences")
+    if not isinstance(told, dict):
+        return None
+    statement = {}
+    for purpose in PURPOSES:
+        categories = [category for category, its in settings.categories if its == purpose]
+        statement[purpose] = bool(categories) and all(told.get(category) is True for category in categories)
+    return statement
+
+
+def take_consent(state: UserState, event: Event, settings: ConsentSettings, effects: Effects) -> bool:
+    """Let what an event says of consent hold from now on. Returns whether that changed what may be done.
+
+    Of two statements the later one holds, by when they were made.
+    """
+    statement = statement_of(event.context, settings)
+    if statement is None:
+        return False
+    profile = state.profile
+    before = [may(profile, purpose, settings) for purpose in PURPOSES]
+    for purpose, granted in statement.items():
+        said = profile.consent.get(purpose)
+        if said is None or event.at_ms >= said.at_ms:
+            profile.consent = {**profile.consent, purpose: Said(granted, event.at_ms)}
+    after = [may(profile, purpose, settings) for purpose in PURPOSES]
+    if before == after:
+        return False
+    _withdraw(state, may_learn=after[0], may_show=after[1], effects=effects)
+    return True
+
+
+def withhold(state: UserState, effects: Effects) -> None:
+    """Put a note in the place of each message, by which the gateway serves default content."""
+    workspace, user = state.owner
+    profile = state.profile
+    for template in profile.emitted:
+        note = Communication.of_withheld(profile.next_version(), WITHHELD)
+        effects.outputs.append(Output(communication_key(workspace, template, user), note))
+    profile.emitted = {}
+
+
+def _withdraw(state: UserState, *, may_learn: bool, may_show: bool, effects: Effects) -> None:
+    """Forget what is not agreed to any more."""
+    if not (may_learn and may_show):
+        state.forget_models()
+    if not may_learn:
+        forget_features(state.profile)
+        state.trail.put(type(state.trail.get())())
+    if not may_show:
+        state.profile.traits = {}
+        withhold(state, effects)

@@ -1,0 +1,179 @@
+"""Whose events are they? A device's profile becomes part of a person's, and what comes later passes on.
+
+The rules, each of which is a test in tests/property/test_identity.py:
+
+- An anonymous profile keeps its newest events. At its first link they go to the person, through `relays` and the
+  collector, into `events` under the person's key: the person's step takes them as if they had been the person's from
+  the beginning. Of what was before them the declared features are handed over, in an event of kind merge.
+- From then on the profile keeps nothing: each event goes on to the person whom a link names for the time at which
+  it happened. Before the first link everything is the first person's.
+- A second person on the same device gets what happens from the second link on, and inherits nothing.
+- An alias of two known persons hands over features; the former id's later events pass on.
+- Events pass through chains of links; they stop where they have been before, so a ring of links loses nothing.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+
+from flink_jobs.personalize.consent import ANALYTICS, may
+from flink_jobs.personalize.effects import Effects, Output
+from flink_jobs.personalize.permission import is_about_reaching
+from flink_jobs.personalize.state import UserState
+from online_models.cells import (
+    LINKED_MAX,
+    LINKS_MAX,
+    TRAIL_BYTES_MAX,
+    TRAIL_EVENT_BYTES_MAX,
+    TRAIL_EVENTS_MAX,
+    Link,
+    Profile,
+    Trail,
+)
+from online_models.features import features_only, merge_features, observe
+from schemas.codec import decode, encode
+from schemas.errors import Reason, SchemaError, StateError
+from schemas.events import BEHAVIOUR, VIA_MAX, Event, EventKind, decode_event, encode_event
+from schemas.ids import EventId, RecordId, UserId
+from schemas.keys import user_key
+from schemas.library import WorkspaceSettings
+from schemas.relays import EVENTS_OF_RELAY_MAX, encode_relay
+from schemas.topics import RELAYS
+
+_STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventKind.HEARTBEAT})
+"""Kinds that mean this very profile, whoever it belongs to."""
+
+
+def goes_on(profile: Profile, event: Event) -> UserId | None:
+    """Whose an event is that came to this profile; None where it is this profile's own."""
+    if not profile.links or event.kind in _STAYING or len(event.via) >= VIA_MAX:
+        return None
+    person = UserId(profile.links[0].user)
+    for link in profile.links:
+        if link.from_ms <= event.at_ms:
+            person = UserId(link.user)
+    # A ring of links: whoever was here before keeps it.
+    return None if person in event.via else person
+
+
+def pass_on(event: Event, person: UserId, effects: Effects) -> None:
+    """Send one event on to the person whose it is."""
+    _relay([_for(event, person)], effects)
+
+
+def link(state: UserState, event: Event, effects: Effects) -> bool:
+    """Make a profile part of another's. Returns whether it was not part of any before."""
+    profile, person = state.profile, UserId(event.linked)
+    if not person or person == event.user:
+        return False
+    is_first = not profile.links
+    links = sorted({*profile.links, Link(person, event.at_ms)}, key=lambda one: (one.from_ms, one.user))
+    profile.links = tuple(links[-LINKS_MAX:])
+    if is_first:
+        _hand_over(state, event, person, effects)
+    return is_first
+
+
+def take_merge(profile: Profile, event: Event) -> None:
+    """Add the features of a profile that became part of this one.
+
+    Raises:
+        SchemaError: they cannot be read.
+    """
+    try:
+        handed = decode(Profile, event.handed)
+    except StateError:
+        raise SchemaError(Reason.WRONG_TYPE, "handed: expected packed features, got other bytes") from None
+    merge_features(profile, handed)
+
+
+def remember_linked(profile: Profile, event: Event) -> None:
+    """Keep the other ids of a person, so that what is asked of the person can be done to them."""
+    for other in (*event.via, UserId(event.linked)):
+        if other and other != event.user and other not in profile.linked:
+            profile.linked = (*profile.linked, other)[-LINKED_MAX:]
+
+
+def keep(state: UserState, event: Event, settings: WorkspaceSettings) -> None:
+    """Keep one event of an anonymous profile; what must leave for it stays as features."""
+    trail = state.trail.get()
+    # MessagePack would be smaller, but these are the log's own bytes: they decode by the same rules.
+    packed = encode_event(event)
+    older = trail.older
+    if len(packed) > TRAIL_EVENT_BYTES_MAX and not is_about_reaching(event):
+        _grow_old(older, event, state.profile.timezone, settings)
+        state.trail.put(Trail(trail.events, older))
+        return
+    events = [*trail.events, packed]
+    size = sum(map(len, events))
+    while len(events) > TRAIL_EVENTS_MAX or size > TRAIL_BYTES_MAX:
+        oldest = events.pop(0)
+        size -= len(oldest)
+        _grow_old(older, decode_event(oldest), state.profile.timezone, settings)
+    state.trail.put(Trail(events, older))
+
+
+def is_kept(profile: Profile, event: Event, settings: WorkspaceSettings) -> bool:
+    """Whether an event is to be kept for the person that an anonymous profile may become."""
+    if not event.anonymous or event.kind in _STAYING:
+        return False
+    return may(profile, ANALYTICS, settings.consent) or is_about_reaching(event)
+
+
+def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
+    """Ask for the same of every other id of the person."""
+    for other in state.profile.linked:
+        if other not in event.via and len(event.via) < VIA_MAX:
+            record = _derived(event, "erase", other)
+            asked = msgspec.structs.replace(_for(event, other), record_id=RecordId(record), id=EventId(record))
+            _relay([asked], effects)
+
+
+def _hand_over(state: UserState, event: Event, person: UserId, effects: Effects) -> None:
+    trail = state.trail.get()
+    features = trail.older if trail.events or trail.older.events else features_only(state.profile)
+    relayed = [_for(decode_event(packed), person) for packed in trail.events]
+    if features.events:
+        relayed.insert(0, _merge(event, person, features))
+    if relayed:
+        _relay(relayed, effects)
+
+
+def _merge(event: Event, person: UserId, features: Profile) -> Event:
+    record = _derived(event, "merge", person)
+    return Event(
+        workspace=event.workspace,
+        user=person,
+        record_id=RecordId(record),
+        id=EventId(record),
+        kind=EventKind.MERGE,
+        at_ms=event.at_ms,
+        received_ms=event.received_ms,
+        world=event.world,
+        via=(*event.via, event.user),
+        handed=encode(features),
+    )
+
+
+def _for(event: Event, person: UserId) -> Event:
+    """The same event, under a person's key: same id, so that however it comes, it counts once."""
+    return msgspec.structs.replace(event, user=person, via=(*event.via, event.user), anonymous=False)
+
+
+def _relay(events: list[Event], effects: Effects) -> None:
+    """Under the person's key, so that their order stays; in portions that may be repeated whole."""
+    key = user_key(events[0].workspace, events[0].user)
+    for start in range(0, len(events), EVENTS_OF_RELAY_MAX):
+        portion = events[start : start + EVENTS_OF_RELAY_MAX]
+        effects.outputs.append(Output(key, encode_relay(portion), RELAYS.name))
+
+
+def _derived(event: Event, what: str, other: UserId) -> str:
+    """An id that is the same whenever the step is run again."""
+    return f"{what}-{blake2b(f'{event.id}|{event.user}|{other}'.encode(), digest_size=16).hexdigest()}"
+
+
+def _grow_old(older: Profile, event: Event, timezone: str, settings: WorkspaceSettings) -> None:
+    older.timezone = timezone
+    if event.kind in BEHAVIOUR:
+        observe(older, event, settings)
