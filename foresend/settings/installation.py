@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 SECRET_LENGTH_MIN = 32
-SECRET_EXAMPLE = "FORESEND_INSTALLATION_SECRET=$(openssl rand -hex 32)"
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,8 @@ class InstallationSettings:
 
     def problems(self) -> list[str]:
         """What is wrong with these values."""
-        if self.secret and len(self.secret) < SECRET_LENGTH_MIN:
-            return [
-                f"installation.secret: expected at least {SECRET_LENGTH_MIN} characters, got {len(self.secret)}; "
-                f"set {SECRET_EXAMPLE}"
-            ]
-        return []
+        length = len(self.secret)
+        if not self.secret or length >= SECRET_LENGTH_MIN:
+            return []
+        expected = f"expected at least {SECRET_LENGTH_MIN} characters, got {length}"
+        return [f"installation.secret: {expected}; set FORESEND_INSTALLATION_SECRET=$(openssl rand -hex 32)"]
