@@ -85,12 +85,14 @@ class ConsentSettings(msgspec.Struct, frozen=True, array_like=True):
 class TraitSettings(msgspec.Struct, frozen=True, array_like=True):
     """Which traits the collector lets through: all others are dropped before anything is written.
 
-    kept   names, beside those that templates' fields show
-    bands  name of a trait that is a date of birth or an age: kept as an age band
+    kept       names, beside those that templates' fields show
+    bands      names of traits that are a date of birth or an age, beside those known as such: kept as an age band
+    sensitive  names that are dropped wherever they stand, beside those known as such
     """
 
     kept: tuple[str, ...] = ()
     bands: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
 
 
 class DeclaredFeature(msgspec.Struct, frozen=True, array_like=True):

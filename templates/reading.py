@@ -19,6 +19,7 @@ from schemas.library import (
     Slot,
     TagRule,
     Template,
+    TraitSettings,
     Variant,
     WorkspaceSettings,
 )
@@ -155,6 +156,7 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
         ),
         link_hosts=tuple(value.get("links", {}).get("hosts", ())),
         consent=_consent(value.get("consent", {})),
+        traits=TraitSettings(**{name: tuple(names) for name, names in value.get("traits", {}).items()}),
     )
 
 

@@ -12,6 +12,7 @@ from kafka.structs import OffsetAndMetadata
 
 from connectors.collector.app import World
 from connectors.collector.event_log import Outgoing
+from connectors.collector.intake import RulesOf, only_basics, stored
 from connectors.collector.meters import Meters
 from connectors.kafka.clients import close_behind, make_consumer, make_producer
 from connectors.kafka.dead_letters import code_version, dead_letter_record
@@ -52,12 +53,16 @@ Understand = Callable[[ConsumerRecord, WorldRef, int], list[Event]]
 """The events of a record, given the world and when it was read; raises SchemaError where it has none."""
 
 
-def mapped(maker: EventMaker) -> Understand:
-    """A record of another producer's: one event, as a mapping tells. The record's place is its id."""
+def mapped(maker: EventMaker, rules_of: RulesOf = only_basics) -> Understand:
+    """A record of another producer's: one event, as a mapping tells, reduced, and what it told beside.
+
+    The record's place is its id.
+    """
 
     def understand(record: ConsumerRecord, world: WorldRef, received_ms: int) -> list[Event]:
         record_id = RecordId(f"{record.topic}-{record.partition}-{record.offset}")
-        return [maker.event(_record(record), record_id, world, received_ms)]
+        event = maker.event(_record(record), record_id, world, received_ms)
+        return stored(event, rules_of(event.workspace))
 
     return understand
 

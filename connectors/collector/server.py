@@ -98,7 +98,7 @@ class _Collector:
 
     async def run(self, listener: socket.socket) -> None:
         log = EventLog(self._order.kafka)
-        app = CollectorApp(self._order.keys, log, self._tail, self._meters)
+        app = CollectorApp(self._order.keys, log, self._tail, self._meters, rules_of=self._tail.rules.of)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -132,7 +132,8 @@ class _Collector:
             self._readers.append(self._start_reader(RELAYS.name, RELAY_GROUP, "", relayed))
             if self._order.kafka_in is not None:
                 given = self._order.kafka_in
-                self._readers.append(self._start_reader(given.topic, given.group, given.instance, mapped(given.maker)))
+                understand = mapped(given.maker, self._tail.rules.of)
+                self._readers.append(self._start_reader(given.topic, given.group, given.instance, understand))
             await beat(log, self._tail, now_ms)
         finally:
             # Reached by cancelling, and by a mistake of the operator that no waiting mends.

@@ -1,4 +1,4 @@
-"""Follows `library` and `models`, so that each event can name the world it was received in."""
+"""Follows `library` and `models`, so that each event can name the world it was received in, and is reduced by it."""
 
 import logging
 import threading
@@ -6,6 +6,7 @@ import threading
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from connectors.collector.workspace_rules import WorkspaceRules
 from connectors.kafka.clients import make_consumer
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable
@@ -24,7 +25,9 @@ _log = logging.getLogger(__name__)
 class WorldTail:
     """Both topics, read to their ends all the time, in a thread of its own.
 
-    Only the end offsets are kept: what a world consists of is the job's business.
+    Of a world only its end offsets are kept, for what it consists of is the job's business; and of each workspace's
+    newest release what it lets through of events. `library` is read from its beginning for that, and the world is
+    told once it has been: so no trait is lost to a collector that has just begun.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -32,6 +35,7 @@ class WorldTail:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="world-tail", daemon=True)
         self._world: WorldRef | None = None
+        self.rules = WorkspaceRules()
 
     @property
     def world(self) -> WorldRef | None:
@@ -60,10 +64,14 @@ class WorldTail:
         consumer: KafkaConsumer = make_consumer(self._settings, client_id="foresend-world-tail")
         try:
             consumer.assign([_LIBRARY, _MODELS])
-            consumer.seek_to_end(_LIBRARY, _MODELS)
+            consumer.seek_to_beginning(_LIBRARY)
+            consumer.seek_to_end(_MODELS)
+            end = consumer.end_offsets([_LIBRARY])[_LIBRARY]
             while not self._stop.is_set():
                 now = WorldRef(consumer.position(_LIBRARY), consumer.position(_MODELS))
-                self._world = now if self._world is None else now.join(self._world)
-                consumer.poll(timeout_ms=POLL_MS)
+                if now.library >= end:
+                    self._world = now if self._world is None else now.join(self._world)
+                for record in consumer.poll(timeout_ms=POLL_MS).get(_LIBRARY, ()):
+                    self.rules.learn(record.key or b"", record.value or b"")
         finally:
             consumer.close()
