@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
+from online_models.clicks import Click
 from online_models.contents import Contents
 from online_models.decayed import DecayedCounts
 from online_models.declared import DeclaredState
@@ -71,13 +72,16 @@ class Profile(Cell):
     tombstone_at_ms     when the grave's tombstones are due; 0 where none is
     seen                hashes of the newest event ids (`online_models.repeats`)
     moved               how far the preference vector can have moved since last scored (total variation, upper bound)
-    exposures_until_ms  when the first open exposure's window ends; 0 where none is open
+    exposures_until_ms  when the first open exposure's window ends, or the first click need wait no more; 0 for neither
     consent             for each purpose, what was said last
     links               whose this profile's events are, the oldest first; none: its own
     linked              ids whose profiles became part of this one
     declared            by name, what is kept of the features that the workspace declares
+    tagged_ms           time of the newest event that engaged with a tag
+    device_ms           time of the newest event that named a device
     tell_at_ms          when what changed is told in the topic `profiles`; 0 where nothing changed
     is_told             the topic holds a record of this person
+    reactions           how many opens and clicks came from people, and how many from machines for which reason
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -113,8 +117,11 @@ class Profile(Cell):
     orders: Orders = msgspec.field(default_factory=Orders)
     contents: Contents = msgspec.field(default_factory=Contents)
     sends: Sends = msgspec.field(default_factory=Sends)
+    tagged_ms: int = 0
+    device_ms: int = 0
     tell_at_ms: int = 0
     is_told: bool = False
+    reactions: dict[str, int] = {}
 
     def advance(self, position: Position) -> None:
         """Take note of the record that is being applied: versions written from now on name it."""
@@ -132,7 +139,13 @@ class Profile(Cell):
 
 
 class OpenExposure(msgspec.Struct, frozen=True, array_like=True):
-    """An exposure that waits for its reward: for each slot what was shown, and its affinity at the decision."""
+    """An exposure that waits for its reward: for each slot what was shown, and its affinity at the decision.
+
+    at_ms         when it was served
+    propensity    with which it was drawn
+    vector        the person's features at the decision, packed (`online_models.vector`)
+    delivered_ms  when it was delivered, as far as told; 0 where it was not
+    """
 
     send_id: SendId
     template: TemplateName
@@ -140,12 +153,24 @@ class OpenExposure(msgspec.Struct, frozen=True, array_like=True):
     slots: tuple[SlotName, ...]
     variants: tuple[VariantId, ...]
     features: tuple[float, ...]
+    at_ms: int = 0
+    propensity: float = 0.0
+    vector: bytes = b""
+    delivered_ms: int = 0
 
 
 class OpenExposures(Cell):
-    """A user's exposures inside their attribution window, oldest first; at most `OPEN_EXPOSURES_MAX`."""
+    """A user's exposures inside their attribution window, oldest first; at most `OPEN_EXPOSURES_MAX`.
+
+    clicks  those that wait for what else comes, in the order of the log; at most `online_models.clicks.CLICKS_MAX`
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=OpenExposures)}
 
     items: tuple[OpenExposure, ...] = ()
+    clicks: tuple[Click, ...] = ()
 
 
 class Trail(Cell):

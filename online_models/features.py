@@ -24,8 +24,8 @@ TRAIT_LENGTH_MAX = 128
 REACTIONS = frozenset({COMPLETED, "Email Link Clicked"})
 """What ends fatigue. Opens are no reaction: machines open."""
 FEATURES = (
-    "first_seen_ms", "last_seen_ms", "events", "tags", "hours", "devices",
-    "declared", "sessions", "orders", "contents", "sends",
+    "first_seen_ms", "last_seen_ms", "events", "tags", "hours", "devices", "tagged_ms", "device_ms",
+    "declared", "sessions", "orders", "contents", "sends", "reactions",
 )  # fmt: skip
 """Fields of a profile that hold behaviour; all others tell who somebody is, or where he stands in the log."""
 
@@ -35,6 +35,7 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
     half_lives = settings.features
     for tag, weight in tags_of(event, settings.tags):
         _engage(profile, tag, weight, event.at_ms, half_lives.tag_half_life_ms)
+        profile.tagged_ms = max(profile.tagged_ms, event.at_ms)
     zone = zone_of(profile.timezone) or zone_of(settings.timezone) or UTC
     local = datetime.fromtimestamp(event.at_ms / 1000, zone)
     profile.hours.add(
@@ -43,6 +44,7 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
     device = _device_of(event.context)
     if device:
         profile.devices.add(device, 1.0, event.at_ms, half_lives.rhythm_half_life_ms, DEVICES_MAX)
+        profile.device_ms = max(profile.device_ms, event.at_ms)
     profile.last_seen_ms = max(profile.last_seen_ms, event.at_ms)
     profile.first_seen_ms = min(profile.first_seen_ms, event.at_ms) if profile.events else event.at_ms
     profile.events += 1
@@ -66,6 +68,7 @@ def merge_features(into: Profile, other: Profile) -> None:
         into.first_seen_ms = min(into.first_seen_ms, other.first_seen_ms) if into.events else other.first_seen_ms
         into.last_seen_ms = max(into.last_seen_ms, other.last_seen_ms)
         into.events += other.events
+    into.tagged_ms, into.device_ms = max(into.tagged_ms, other.tagged_ms), max(into.device_ms, other.device_ms)
     into.moved += into.tags.merge(other.tags, TAGS_MAX)
     into.hours.merge(other.hours, HOURS_OF_WEEK)
     into.devices.merge(other.devices, DEVICES_MAX)
@@ -73,6 +76,8 @@ def merge_features(into: Profile, other: Profile) -> None:
     into.orders.merge(other.orders)
     into.contents.merge(other.contents)
     into.sends.merge(other.sends)
+    for reaction, count in other.reactions.items():
+        into.reactions[reaction] = into.reactions.get(reaction, 0) + count
     merge_declared(into.declared, other.declared)
     into.locale, into.timezone = into.locale or other.locale, into.timezone or other.timezone
 

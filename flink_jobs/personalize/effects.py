@@ -19,8 +19,10 @@ class Output:
 class Effects:
     """The result of one step.
 
-    changed     the profile is to be stored (a no-op leaves its bytes alone)
+    changed   the profile is to be stored (a no-op leaves its bytes alone)
+    tell_now  something changed that a send relies on: the person is told anew at once
     """
 
     changed: bool = False
+    tell_now: bool = False
     outputs: list[Output] = field(default_factory=list)

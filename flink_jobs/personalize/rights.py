@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.identity import erase_linked
 from flink_jobs.personalize.state import UserState
+from flink_jobs.personalize.telling import bury_told, tell_grave
 from online_models.cells import Emitted, Profile
 from schemas.decisions import Communication
 from schemas.events import BEHAVIOUR, Event, EventKind
@@ -59,12 +60,14 @@ def _write_graves(state: UserState, told: Iterable[TemplateName], position: Posi
         profile.emitted[template] = Emitted(release=ReleaseId(""), shown=b"", probabilities=())
         grave = Communication.of_grave(profile.next_version())
         effects.outputs.append(Output(_key(state, template), grave))
+    tell_grave(state, effects)
 
 
 def bury(state: UserState, effects: Effects) -> None:
     """Write the tombstones that were due: the log may forget the user now, the state remembers the grave."""
     for template in state.profile.emitted:
         effects.outputs.append(Output(_key(state, template), None))
+    bury_told(state, effects)
     state.profile.emitted = {}
     state.profile.tombstone_at_ms = 0
 

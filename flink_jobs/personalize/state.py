@@ -73,7 +73,7 @@ class UserState:
         return WorkspaceId(workspace), UserId(user)
 
     def forget(self) -> None:
-        """Empty every cell but what a grave keeps: its place in the log, and which events were seen."""
+        """Empty every cell but what a grave keeps: its place in the log, events seen, and what is yet to be removed."""
         old = self.profile
         self.profile = Profile(
             newest_log_ms=old.newest_log_ms,
@@ -82,6 +82,7 @@ class UserState:
             sequence=old.sequence,
             world=old.world,
             seen=old.seen,
+            is_told=old.is_told,
         )
         self.forget_models()
         self.trail.put(Trail())

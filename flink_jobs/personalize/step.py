@@ -8,6 +8,7 @@ from flink_jobs.personalize.learning import is_reward, learn_from, open_exposure
 from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact
 from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before
 from flink_jobs.personalize.state import UserState
+from flink_jobs.personalize.telling import consent_of, tell, tell_later
 from flink_jobs.worlds import World, Worlds
 from online_models.features import observe, remember_context, remember_traits
 from online_models.repeats import hash_of, is_repeat, remember
@@ -51,6 +52,8 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
         profile.is_grave, profile.tombstone_at_ms = False, 0
         causes = _take(state, event, position, world, effects)
         show(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
+        if effects.tell_now:
+            tell(state, world, position.log_ms, effects)
     return effects
 
 
@@ -68,6 +71,9 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
             continue
         workspace, user = state.owner
         world = worlds(workspace, state.profile.world)
+        if state.profile.tell_at_ms == due_ms:
+            tell(state, world, due_ms, effects)
+            continue
         overdue = overdue_exposure(state, due_ms)
         if overdue:
             learn_from(state, overdue, world, clicked=False)
@@ -81,7 +87,8 @@ def next_deadline_ms(state: UserState) -> int:
     profile = state.profile
     earliest = profile.tombstone_at_ms
     # Asked for three times on each event: a loop costs a third of `min` over a generator.
-    for date in (profile.exposures_until_ms, *[emitted.until_ms for emitted in profile.emitted.values()]):
+    until_ms = [emitted.until_ms for emitted in profile.emitted.values()]
+    for date in (profile.tell_at_ms, profile.exposures_until_ms, *until_ms):
         if date and (date < earliest or not earliest):
             earliest = date
     return earliest
@@ -108,8 +115,9 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     Rights first: they act for everybody. The rest is for who agreed to it.
     """
     profile, settings = state.profile, world.settings
+    said = (consent_of(profile), profile.linked)
     causes = {"consent"} if take_consent(state, event, settings.consent, effects) else set()
-    take_contact(state, event)
+    is_reached_otherwise = take_contact(state, event)
     remember_linked(profile, event)
     if is_kept(profile, event, settings):
         keep(state, event, settings)
@@ -120,10 +128,12 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
         remember_context(profile, event)
     if before != (profile.locale, profile.timezone, profile.traits):
         causes.add("shown")
+    effects.tell_now = is_reached_otherwise or "shown" in causes or said != (consent_of(profile), profile.linked)
     if event.kind is EventKind.REFRESH:
         causes.add("refresh")
     elif may_learn_from(event, profile, settings.consent):
         causes |= _learn(state, event, position, world)
+        tell_later(state, position.log_ms)
     return causes
 
 
