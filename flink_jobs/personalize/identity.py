@@ -9,7 +9,7 @@ The rules, each of which is a test in tests/property/test_identity.py:
   it happened. Before the first link everything is the first person's.
 - A second person on the same device gets what happens from the second link on, and inherits nothing.
 - An alias of two known persons hands over features; the former id's later events pass on.
-- Events pass through chains of links; they stop where they have been before, so a ring of links loses nothing.
+- Events pass through chains of links. Where one comes back to a profile that it has passed, the ring is cut open.
 """
 
 from hashlib import blake2b
@@ -45,15 +45,18 @@ _STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventK
 
 
 def goes_on(profile: Profile, event: Event) -> UserId | None:
-    """Whose an event is that came to this profile; None where it is this profile's own."""
+    """Whose an event is that came to this profile; None where it is this profile's own. A ring of links is cut."""
     if not profile.links or event.kind in _STAYING or len(event.via) >= VIA_MAX:
         return None
     person = UserId(profile.links[0].user)
     for link in profile.links:
         if link.from_ms <= event.at_ms:
             person = UserId(link.user)
-    # A ring of links: whoever was here before keeps it.
-    return None if person in event.via else person
+    if person in event.via:
+        # A ring of links: it ends here, from now on.
+        profile.links = tuple(link for link in profile.links if link.user != person)
+        return None
+    return person
 
 
 def pass_on(event: Event, person: UserId, effects: Effects) -> None:

@@ -8,13 +8,14 @@ from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.records import InputRecord, Outcome, dead_letter, state_key_of
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
-from schemas.topics import COMMUNICATIONS
+from schemas.topics import COMMUNICATIONS, RELAYS
 
 
 class Oracle:
     """Folds records, in any order of partitions but in the order of each, into what the cache must hold.
 
     told         for each topic and key the newest value; None where it was deleted
+    relays       what is to go round into the log again, in order
     cells        for each state key, its cells' bytes
     """
 
@@ -26,6 +27,7 @@ class Oracle:
         self.told: dict[str, dict[bytes, bytes | None]] = defaultdict(dict)
         self.cells: dict[str, dict[CellName, bytes]] = defaultdict(dict)
         self.dead_letters: list[DeadLetter] = []
+        self.relays: list[bytes] = []
         self.writes = 0
 
     @property
@@ -51,6 +53,8 @@ class Oracle:
 
     def _perform(self, key: str, outcome: Outcome) -> None:
         for output in outcome.outputs:
+            if output.topic == RELAYS.name and output.value is not None:
+                self.relays.append(output.value)
             self.told[output.topic][output.key] = output.value
             self.writes += 1
         if outcome.wake_at_ms:
