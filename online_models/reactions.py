@@ -1,0 +1,42 @@
+"""What is told of an open or click itself: whether a machine made it, and which link it was."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from online_models.agents import AgentKind, classify
+from online_models.clicks import Evidence
+from schemas.events import Event
+
+LINK_BYTES = 5
+
+
+def told_of(event: Event) -> str:
+    """Why a reaction is a machine's by what is told of it alone; empty where nothing says so."""
+    if event.properties.get("machine") not in (None, "", False, "false"):
+        return Evidence.PROVIDER
+    method = event.context.get("method")
+    if isinstance(method, str) and method.upper() == "HEAD":
+        return Evidence.HEAD
+    verdict = classify(agent_of(event.context))
+    return verdict.reason if verdict.machine else ""
+
+
+def is_hidden(event: Event) -> bool:
+    """Whether a proxy stands between the person and us: the device, the place and the hour are the proxy's."""
+    return classify(agent_of(event.context)).reason is AgentKind.IMAGE_PROXY
+
+
+def agent_of(context: Mapping[str, Any]) -> str:
+    """The agent an event came with; empty where none is told."""
+    agent = context.get("userAgent")
+    return agent if isinstance(agent, str) else ""
+
+
+def link_of(event: Event) -> bytes:
+    """A short hash of the link that was clicked; its address rather than its number, for two links may lead there."""
+    for name in ("link_url", "link_id"):
+        told = event.properties.get(name)
+        if isinstance(told, (str, int)) and told != "":
+            return blake2b(str(told).encode(errors="replace"), digest_size=LINK_BYTES).digest()
+    return b""
