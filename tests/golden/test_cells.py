@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,19 @@ def in_words(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-@pytest.mark.parametrize("words", [*FOLDER.glob("profile_v*.json"), *FOLDER.glob("open_exposures_v*.json")], ids=lambda path: str(path.stem))
+def without_later(told: Any, expected: Any) -> Any:
+    """What was told, without the empty fields that came later to the shapes in it."""
+    if isinstance(told, dict) and isinstance(expected, dict):
+        kept = {name: value for name, value in told.items() if name in expected or value not in (0, "", [], {})}
+        return {name: without_later(value, expected.get(name)) for name, value in kept.items()}
+    if isinstance(told, list) and isinstance(expected, list):
+        return [without_later(one, its) for one, its in zip_longest(told, expected)]
+    return told
+
+
+@pytest.mark.parametrize(
+    "words", [*FOLDER.glob("profile_v*.json"), *FOLDER.glob("open_exposures_v*.json")], ids=lambda path: str(path.stem)
+)
 def test_what_was_written_once_reads_as_it_was_meant(words: Path) -> None:
     """Fields that came later are not told in an older version's words: they have their defaults."""
     name, _, version = words.stem.rpartition("_v")
@@ -40,7 +53,7 @@ def test_what_was_written_once_reads_as_it_was_meant(words: Path) -> None:
     found: Cell = decode(kind, stored)
     told = in_words(found)
     assert stored[0] == int(version)
-    assert {field: told[field] for field in expected} == expected
+    assert {field: without_later(told[field], expected[field]) for field in expected} == expected
     assert all(told[field] == value for field, value in in_words(kind()).items() if field not in expected)
 
 
