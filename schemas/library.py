@@ -71,6 +71,28 @@ class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
     attribution_ms: int = 7 * 86_400_000
 
 
+class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
+    """When clicks are taken for a machine's by their time and company, and how long they wait for that to be seen.
+
+    The defaults are measured with simulated scanners and people (docs/humans-only.md). A time of 0 turns its rule off.
+
+    too_soon_ms    a click sooner than this after its send was delivered, as far as told, or else drawn
+    pair_ms        two links of one message, or links of two messages, clicked within this
+    burst_ms       `burst_links` links of one message clicked within this
+    hold_ms        how long a click waits before it counts
+    early_ms       clicks sooner than this after the send wait longer, and so do those that a provider tells in batches
+    early_hold_ms  how long those wait
+    """
+
+    too_soon_ms: int = 5_000
+    pair_ms: int = 1_500
+    burst_ms: int = 10_000
+    burst_links: int = 3
+    hold_ms: int = 2_000
+    early_ms: int = 60_000
+    early_hold_ms: int = 30_000
+
+
 class ConsentSettings(msgspec.Struct, frozen=True, array_like=True):
     """What a consent object of an event means.
 
@@ -132,6 +154,7 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
     consent: ConsentSettings = ConsentSettings()
     traits: TraitSettings = TraitSettings()
     declared: tuple[DeclaredFeature, ...] = ()
+    humans: HumanSettings = HumanSettings()
 
 
 class Variant(msgspec.Struct, frozen=True, array_like=True):
