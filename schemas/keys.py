@@ -42,6 +42,11 @@ def event_key(workspace: WorkspaceId, user: UserId, record: RecordId) -> bytes:
     return join_key(workspace, user, record)
 
 
+def webhook_key(workspace: WorkspaceId, provider: str, record: RecordId) -> bytes:
+    """The key of a record in `webhooks`."""
+    return join_key(workspace, provider, record)
+
+
 def user_key(workspace: WorkspaceId, user: UserId) -> bytes:
     """What `events` is partitioned by and Flink's state is keyed by."""
     return join_key(workspace, user)

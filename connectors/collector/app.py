@@ -24,6 +24,10 @@ from connectors.collector.intake import (
 from connectors.collector.keys import WriteKeys, key_of
 from connectors.collector.meters import CONTENT_TYPE, Meters
 from connectors.mappings.events import SENDER_KINDS
+from connectors.webhooks.fetching import fetch
+from connectors.webhooks.intake import BODY_BYTES_MAX, Webhooks
+from connectors.webhooks.route import PATH as WEBHOOK_PATH
+from connectors.webhooks.route import answer_webhook
 from schemas.errors import BrokerUnavailable, SchemaError
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import WorkspaceId
@@ -84,6 +88,7 @@ class CollectorApp:
         meters: Meters,
         clock: Clock = now_ms,
         rules_of: RulesOf = only_basics,
+        webhooks: Webhooks | None = None,
     ) -> None:
         self._keys = keys
         self._log = log
@@ -91,6 +96,7 @@ class CollectorApp:
         self._meters = meters
         self._clock = clock
         self._rules_of = rules_of
+        self._webhooks = webhooks or Webhooks({}, b"", fetch)
         self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,6 +117,8 @@ class CollectorApp:
         try:
             if path in SINGLE_PATHS or path in BATCH_PATHS:
                 return await self._collect(scope, receive) if method == "POST" else _wrong_method(b"POST")
+            if path.startswith(WEBHOOK_PATH) and path.removeprefix(WEBHOOK_PATH) in self._webhooks:
+                return await self._hear(scope, receive) if method == "POST" else _wrong_method(b"POST")
             if scope["raw_path"].startswith(USER_PATH):
                 return await self._erase(scope) if method == "DELETE" else _wrong_method(b"DELETE")
             if path in OWN_PATHS:
@@ -140,6 +148,15 @@ class CollectorApp:
         if is_batch:
             return await self._acknowledge(take_batch(body, owner, moment), headers)
         return await self._acknowledge(take_single(body, SINGLE_PATHS[path], owner, moment), headers)
+
+    async def _hear(self, scope: Scope, receive: Receive) -> Answer:
+        """What a mail provider tells."""
+        headers: Headers = dict(scope["headers"])
+        world = self._world_now()
+        body = await self._bodies.read(receive, headers, BODY_BYTES_MAX)
+        moment = Moment(self._clock(), world, self._rules_of)
+        provider = scope["path"].removeprefix(WEBHOOK_PATH)
+        return await answer_webhook(self._webhooks, provider, headers, body, moment, self._log.write, self._meters)
 
     async def _erase(self, scope: Scope) -> Answer:
         workspace = self._owner(dict(scope["headers"]))(None)

@@ -23,6 +23,12 @@ class Meters:
             ["reason"],
             registry=self._registry,
         )
+        self.webhooks = Counter(
+            "foresend_webhooks_total",
+            "Events of mail providers, by what became of them; requests that are not believed, by why",
+            ["provider", "outcome"],
+            registry=self._registry,
+        )
         self.requests = Counter(
             "foresend_collect_requests_total", "Requests by status", ["status"], registry=self._registry
         )

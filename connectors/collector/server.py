@@ -23,6 +23,7 @@ from connectors.collector.world_tail import WorldTail
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from connectors.mappings.events import EventMaker
+from connectors.webhooks.intake import Webhooks
 from schemas.errors import BrokerUnavailable, ConfigError
 from schemas.topics import RELAYS
 
@@ -56,6 +57,7 @@ class CollectorOrder:
     port: int
     keys: WriteKeys
     kafka_in: KafkaInOrder | None = None
+    webhooks: Webhooks | None = None
 
 
 def run_collector(order: CollectorOrder) -> None:
@@ -98,7 +100,9 @@ class _Collector:
 
     async def run(self, listener: socket.socket) -> None:
         log = EventLog(self._order.kafka)
-        app = CollectorApp(self._order.keys, log, self._tail, self._meters, rules_of=self._tail.rules.of)
+        app = CollectorApp(
+            self._order.keys, log, self._tail, self._meters, rules_of=self._tail.rules.of, webhooks=self._order.webhooks
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

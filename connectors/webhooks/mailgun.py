@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from connectors.webhooks.paths import text_at
-from connectors.webhooks.verifying import TOLERANCE_S, Doubt, Request, Unverified, Verified, check_age
+from connectors.webhooks.verifying import TOLERANCE_S, Doubt, Request, Unverified, Verified, check_age, check_json
 from schemas.ids import WorkspaceId
 
 TOKENS_MAX = 200_000
@@ -34,6 +34,7 @@ class MailgunVerifier:
         Raises:
             Unverified: nobody's, or it is old, or was here before.
         """
+        check_json(request)
         timestamp, token, signature = (_part(request.payload, name) for name in ("timestamp", "token", "signature"))
         if not (timestamp and token and signature) or len(token) > TOKEN_LENGTH_MAX:
             raise Unverified(Doubt.MISSING, "expected Mailgun's signature in the body, got none")

@@ -10,8 +10,9 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
+from connectors.collector.identifying_text import cleaned_url
 from connectors.collector.record_ids import event_id_of, new_record_id
-from connectors.collector.reduction import network_of
+from connectors.collector.reduction import ONLY_BASICS, Rules, network_of
 from connectors.collector.times import parse_ms
 from connectors.contacts.addresses import address_user, normalised_email
 from connectors.webhooks.bounces import bounce_of
@@ -37,6 +38,7 @@ _WORD_START = re.compile(r"(?:^|_)([a-z])")
 class Receipt:
     """What is the same for all events of one request.
 
+    rules    what the workspace lets through
     secret   by which an address becomes a user id
     is_past  the payload's own times are believed, however old: it is looked at, not taken in
     unknown  the user of an event that names none; None: it is refused
@@ -46,6 +48,7 @@ class Receipt:
     received_ms: int
     world: WorldRef
     secret: bytes
+    rules: Rules = ONLY_BASICS
     is_past: bool = False
     unknown: UserId | None = None
 
@@ -91,7 +94,7 @@ def normalised(piece: Piece, mapping: ProviderMapping, receipt: Receipt) -> Even
         received_ms=received_ms,
         world=receipt.world,
         name=name,
-        properties=_properties(piece, mapping, name, address),
+        properties=_properties(piece, mapping, name, address, receipt),
         context=_context(piece, mapping),
         anonymous=not known,
     )
@@ -149,7 +152,8 @@ def _numbered(piece: Piece) -> list[str]:
     return [] if piece.number is None else [str(piece.number)]
 
 
-def _properties(piece: Piece, mapping: ProviderMapping, name: str, address: str) -> dict[str, Any]:
+def _properties(piece: Piece, mapping: ProviderMapping, name: str, address: str, receipt: Receipt) -> dict[str, Any]:
+    """A closed set of names: what else a provider tells of a person stays with the raw body."""
     found: dict[str, Any] = {
         "provider": mapping.provider,
         "send_id": _argument(piece, mapping, SEND_ID),
@@ -158,9 +162,9 @@ def _properties(piece: Piece, mapping: ProviderMapping, name: str, address: str)
     for key, paths in mapping.properties.items():
         found[key] = text_at(piece.value, paths)[:TEXT_MAX]
     found["email_id"] = found["email_id"].strip("<>")
-    found["link_url"] = without_address(found["link_url"], address)
+    found["link_url"] = cleaned_url(without_address(found["link_url"], address), receipt.rules.meanings)
     if name not in _OF_LISTS:
-        found.pop("list_id", None)
+        found.pop("provider_list_id", None)
     if "is_test" in found:
         found["is_test"] = found["is_test"] == "true"
     if name in _WITH_CODE:

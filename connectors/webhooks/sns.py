@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509 import verification
 
 from connectors.webhooks.paths import text_at
-from connectors.webhooks.verifying import Doubt, Request, Unverified, Verified
+from connectors.webhooks.verifying import Doubt, Request, Unverified, Verified, check_json
 from schemas.ids import WorkspaceId
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -59,6 +59,7 @@ class SnsVerifier:
             Unverified: it is of another topic, or not signed by SNS.
             TransientError: the certificate cannot be fetched now.
         """
+        check_json(request)
         payload = request.payload
         fields = _SIGNED.get(text_at(payload, ["Type"]))
         if fields is None or not isinstance(payload, dict):

@@ -15,6 +15,8 @@ TOLERANCE_S = 300
 class Doubt(StrEnum):
     """Why a request is not believed. A closed list: it is counted by."""
 
+    NOT_JSON = "not_json"
+    """And its proof would stand in the JSON."""
     MISSING = "missing"
     BAD_SIGNATURE = "bad_signature"
     OLD = "old"
@@ -25,7 +27,11 @@ class Doubt(StrEnum):
     BAD_CERTIFICATE = "bad_certificate"
 
 
-STATUS_OF = {Doubt.MISSING: HTTPStatus.UNAUTHORIZED, Doubt.WRONG_CREDENTIALS: HTTPStatus.UNAUTHORIZED}
+STATUS_OF = {
+    Doubt.NOT_JSON: HTTPStatus.BAD_REQUEST,
+    Doubt.MISSING: HTTPStatus.UNAUTHORIZED,
+    Doubt.WRONG_CREDENTIALS: HTTPStatus.UNAUTHORIZED,
+}
 """Of a doubt; any other is a 403."""
 
 
@@ -84,6 +90,16 @@ class Verifier(Protocol):
             Unverified: it is not to be believed.
             TransientError: it cannot be told now.
         """
+
+
+def check_json(request: Request) -> None:
+    """Refuse a body that is no JSON, where the proof would stand in it.
+
+    Raises:
+        Unverified: it is none.
+    """
+    if request.payload is None:
+        raise Unverified(Doubt.NOT_JSON, "expected JSON, got other bytes")
 
 
 def check_age(told_s: str, now_ms: int, tolerance_s: int) -> None:

@@ -9,6 +9,7 @@ from connectors.collector.server import CollectorOrder, KafkaInOrder, run_collec
 from connectors.mappings.events import EventMaker
 from connectors.mappings.files import read_join
 from connectors.mappings.loading import load_mapping
+from connectors.webhooks.setup import webhooks_of
 from foresend.settings.collect import CollectSettings
 from foresend.settings.kafka import add_kafka_arguments
 from foresend.settings.loading import load
@@ -60,7 +61,7 @@ def order_of(settings: CollectSettings) -> CollectorOrder:
     """What the collector is to do.
 
     Raises:
-        ConfigError: the mapping is wrong, or fits no such topic.
+        ConfigError: the mapping is wrong, or fits no such topic; or a secret of webhooks is none.
     """
     keys = {key: WorkspaceId(workspace) for key, workspace in settings.keys.items()}
     is_open = None if keys else WorkspaceId(settings.workspace_id)
@@ -70,6 +71,7 @@ def order_of(settings: CollectSettings) -> CollectorOrder:
         port=settings.port,
         keys=WriteKeys(keys, is_open),
         kafka_in=_kafka_in(settings),
+        webhooks=webhooks_of(settings.webhooks.secrets(), settings.installation.secret_bytes),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.kafka.settings import KafkaSettings
+from foresend.settings.installation import InstallationSettings
+from foresend.settings.webhooks import WebhookSettings
 
 _WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
@@ -32,6 +34,8 @@ class CollectSettings:
     kafka_mapping: Path | None = None
     kafka_group: str = "foresend-collect"
     kafka_instance: str = ""
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    installation: InstallationSettings = field(default_factory=InstallationSettings)
 
     def problems(self) -> list[str]:
         """What is wrong with these values; nothing when they can be used."""
@@ -47,12 +51,21 @@ class CollectSettings:
             found.append("collect.workspace_id: is needed where there are no keys; give it with --workspace-id")
         found += [
             f"collect: expected a workspace of letters, digits, dot, dash and underscore, got {name!r}"
-            for name in sorted({*self.keys.values(), self.workspace_id} - {""})
+            for name in sorted(self._workspaces() - {""})
             if not _WORKSPACE.fullmatch(name)
         ]
         if bool(self.kafka_topic) != (self.kafka_mapping is not None):
             found.append("collect.kafka_topic, collect.kafka_mapping: are given both or neither")
+        if self.webhooks.providers and not self.installation.secret:
+            found.append(
+                "installation.secret: is needed where webhooks are configured; "
+                "set FORESEND_INSTALLATION_SECRET=$(openssl rand -hex 32), once and for ever"
+            )
         return found
+
+    def _workspaces(self) -> set[str]:
+        hearing = {name for secrets in self.webhooks.providers.values() for name in secrets}
+        return {*self.keys.values(), self.workspace_id, *hearing}
 
 
 def is_loopback(host: str) -> bool:
