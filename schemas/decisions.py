@@ -25,6 +25,8 @@ from schemas.worlds import WorldRef
 
 TERMS = ("prior", "content")
 """The additive terms of a score, in the order in which `SlotDecision.terms` packs them."""
+VECTOR_BYTES_MAX = 256
+"""A person's features at a decision, packed."""
 SLOTS_MAX = 32
 """Slots of a template; the schema of `variants.yaml` says the same."""
 _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -82,6 +84,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
     slots: tuple[SlotDecision, ...]
     candidates: tuple[Candidate, ...]
+    vector: bytes = b""
+    """The person's features at this moment: `online_models.vector` states the numbers and their order."""
 
     def variants_of(self, candidate: int) -> tuple[VariantId, ...]:
         """The variant that a candidate shows in each slot, in the order of `slots`."""
@@ -137,6 +141,7 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     propensity    probability of that draw, after candidates no longer valid were left out
     probabilities of all K candidates, as drawn from
     slots, variants, features  slot by slot what was shown, and its affinity at the decision
+    vector        the person's features at the decision, as it has them
 
     Everything has a bound: it is kept in state until its reward comes, and learnt from.
     """
@@ -153,6 +158,7 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: str = ""
     fallback: str = ""
     """Why the fallback was served; empty where a candidate was."""
+    vector: Annotated[bytes, msgspec.Meta(max_length=VECTOR_BYTES_MAX)] = b""
 
     def __post_init__(self) -> None:
         """Refuse an exposure whose columns do not match: a decoder tells it as wrong type."""

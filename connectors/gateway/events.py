@@ -6,7 +6,7 @@ from hashlib import sha256
 from connectors.cache.rows import OutboxRow, Served
 from connectors.gateway.refreshes import REFRESH_EVERY_MS
 from connectors.kafka.event_records import event_record
-from schemas.decisions import Decision, Exposure
+from schemas.decisions import VECTOR_BYTES_MAX, Decision, Exposure
 from schemas.events import Event, EventKind
 from schemas.ids import DecisionId, EventId, RecordId, SendId, WorkspaceId
 from schemas.keys import communication_key, join_key
@@ -34,6 +34,7 @@ def exposure_row(
         features=features_of(shown, served.candidate) if shown else (),
         policy=shown.policy if shown else "",
         fallback=served.reason,
+        vector=shown.vector[:VECTOR_BYTES_MAX] if shown else b"",
     )
     number = sha256(join_key(workspace, send_id)).hexdigest()[:_ID_DIGITS]
     return _row(workspace, served, f"exposure-{number}", world, exposure)

@@ -13,6 +13,7 @@ from online_models.cells import Emitted, Profile
 from online_models.menus import Menu
 from online_models.scoring import SlotScores
 from online_models.shift import shifted
+from online_models.vector import vector_of
 from schemas.decisions import Candidate, Communication, Decision, SlotDecision
 from schemas.ids import DecisionId, FieldName, Locale, UserId, WorkspaceId
 from schemas.keys import communication_key
@@ -162,6 +163,7 @@ def _decide(
             for slot, scores, probabilities in columns
         ),
         candidates=_choose(world, shown.menu, preference, int.from_bytes(seed)),
+        vector=vector_of(profile, world.settings, moment.at_ms),
     )
 
 
