@@ -8,10 +8,11 @@ from typing import Any
 
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.state import UserState
-from online_models.cells import Profile, Said
+from online_models.cells import Emitted, Profile, Said
 from online_models.features import forget_features
 from schemas.decisions import Communication
 from schemas.events import Event
+from schemas.ids import ReleaseId
 from schemas.keys import communication_key
 from schemas.library import ConsentSettings
 
@@ -87,10 +88,13 @@ def withhold(state: UserState, effects: Effects) -> None:
     """Put a note in the place of each message, by which the gateway serves default content."""
     workspace, user = state.owner
     profile = state.profile
-    for template in profile.emitted:
+    for template, emitted in profile.emitted.items():
+        if not emitted.release:
+            continue
+        # What is left tells that a record stands under this key, which an erasure must find.
+        profile.emitted[template] = Emitted(release=ReleaseId(""), shown=b"", probabilities=())
         note = Communication.of_withheld(profile.next_version(), WITHHELD)
         effects.outputs.append(Output(communication_key(workspace, template, user), note))
-    profile.emitted = {}
 
 
 def _withdraw(state: UserState, *, may_learn: bool, may_show: bool, effects: Effects) -> None:

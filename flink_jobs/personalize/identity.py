@@ -9,7 +9,8 @@ The rules, each of which is a test in tests/property/test_identity.py:
   it happened. Before the first link everything is the first person's.
 - A second person on the same device gets what happens from the second link on, and inherits nothing.
 - An alias of two known persons hands over features; the former id's later events pass on.
-- Events pass through chains of links. Where one comes back to a profile that it has passed, the ring is cut open.
+- Events pass through chains of links. Where the merge of a new link comes back to a profile that it has passed, the
+  ring is cut open.
 """
 
 from hashlib import blake2b
@@ -40,6 +41,8 @@ from schemas.library import WorkspaceSettings
 from schemas.relays import EVENTS_OF_RELAY_MAX, encode_relay
 from schemas.topics import RELAYS
 
+ADDRESS_PREFIX = "address-"
+"""Begins the id of somebody of whom nothing but an address is known."""
 _STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventKind.HEARTBEAT})
 """Kinds that mean this very profile, whoever it belongs to."""
 
@@ -52,11 +55,12 @@ def goes_on(profile: Profile, event: Event) -> UserId | None:
     for link in profile.links:
         if link.from_ms <= event.at_ms:
             person = UserId(link.user)
-    if person in event.via:
-        # A ring of links: it ends here, from now on.
+    if person not in event.via:
+        return person
+    # A ring of links. The merge that closed it cuts it here, once; anything else stays where it has come to.
+    if event.kind is EventKind.MERGE:
         profile.links = tuple(link for link in profile.links if link.user != person)
-        return None
-    return person
+    return None
 
 
 def pass_on(event: Event, person: UserId, effects: Effects) -> None:
@@ -124,22 +128,26 @@ def is_kept(profile: Profile, event: Event, settings: WorkspaceSettings) -> bool
 
 
 def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
-    """Ask for the same of every other id of the person."""
+    """Ask for the same of every other id of the person. Why an address may not be written to outlives its owner.
+
+    Such an id is an HMAC of the address (`connectors/contacts/addresses.py`). Source: GDPR, Art. 17(3)(b) and 21.
+    """
+    suppressed = {channel: one.reason for channel, one in state.contact.get().contact.suppressed.items()}
     for other in state.profile.linked:
         if other not in event.via and len(event.via) < VIA_MAX:
             record = _derived(event, "erase", other)
-            asked = msgspec.structs.replace(_for(event, other), record_id=RecordId(record), id=EventId(record))
+            kept = {"suppressed": suppressed} if suppressed and other.startswith(ADDRESS_PREFIX) else {}
+            asked = msgspec.structs.replace(
+                _for(event, other), record_id=RecordId(record), id=EventId(record), properties=kept
+            )
             _relay([asked], effects)
 
 
 def _hand_over(state: UserState, event: Event, person: UserId, effects: Effects) -> None:
     trail = state.trail.get()
     features = trail.older if trail.events or trail.older.events else features_only(state.profile)
-    relayed = [_for(decode_event(packed), person) for packed in trail.events]
-    if features.events:
-        relayed.insert(0, _merge(event, person, features))
-    if relayed:
-        _relay(relayed, effects)
+    # The merge goes round also where it is empty: it would find a ring.
+    _relay([_merge(event, person, features), *[_for(decode_event(packed), person) for packed in trail.events]], effects)
 
 
 def _merge(event: Event, person: UserId, features: Profile) -> Event:

@@ -28,6 +28,7 @@ TEXT_MAX = 128
 
 HARD_BOUNCE, SOFT_BOUNCES, COMPLAINT = "hard_bounce", "soft_bounces", "complaint"
 BY_UNSUBSCRIBE = "unsubscribed"
+REASONS = frozenset({HARD_BOUNCE, SOFT_BOUNCES, COMPLAINT, BY_UNSUBSCRIBE, "import"})
 
 
 def is_about_reaching(event: Event) -> bool:
@@ -53,6 +54,17 @@ def take_contact(state: UserState, event: Event) -> bool:
         return False
     state.contact.put(new)
     return True
+
+
+def keep_suppressed(state: UserState, event: Event) -> None:
+    """Of an erased address, keep why it may not be written to: the erasure itself brings it along."""
+    told = event.properties.get("suppressed")
+    if not isinstance(told, dict):
+        return
+    for channel, reason in sorted(told.items()):
+        if isinstance(reason, str) and reason in REASONS:
+            contact = _suppressed(state.contact.get().contact, channel[:TEXT_MAX], reason, event.at_ms)
+            state.contact.put(ContactPart(contact))
 
 
 def _changed(part: ContactPart, change: ContactChange) -> ContactPart:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.identity import erase_linked
+from flink_jobs.personalize.permission import keep_suppressed
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import bury_told, tell_grave
 from online_models.cells import Emitted, Profile
@@ -40,6 +41,7 @@ def erase(state: UserState, event: Event, position: Position, effects: Effects) 
     state.forget()
     state.profile.is_grave = True
     state.profile.erased_at_ms = max(position.log_ms, event.received_ms)
+    keep_suppressed(state, event)
     _write_graves(state, told, position, effects)
 
 
