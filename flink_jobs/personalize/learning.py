@@ -1,29 +1,28 @@
 """From exposures and rewards to the user's models: what was shown, what it earned, and when it is too late."""
 
+from msgspec.structs import replace
+
+from flink_jobs.personalize.effects import Effects
+from flink_jobs.personalize.examples import record
 from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposure, OpenExposures
+from online_models.clicks import Click
 from online_models.scoring import prior_logit, variant_features
 from schemas.events import Event
+from schemas.examples import RewardKind
+from schemas.ids import SendId
 from schemas.versions import Position
 
-CLICK = "Email Link Clicked"
-BOUNCE = "Email Bounced"
 
-
-def is_reward(event: Event) -> bool:
-    """Whether an event tells what became of an exposure."""
-    return event.name in (CLICK, BOUNCE) and isinstance(event.properties.get("send_id"), str)
-
-
-def open_exposure(state: UserState, event: Event, position: Position, world: World) -> bool:
+def open_exposure(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> bool:
     """Remember what was shown until its reward comes or its window ends.
 
     A fallback teaches nothing, and one send is one exposure, however often it is told. When too many are open
-    the oldest is closed without a reward; returns whether something was learnt from that.
+    the oldest without a waiting click is closed without a reward; returns whether something was learnt from that.
     """
-    shown, still_open = event.exposure, state.exposures.get().items
-    if shown is None or shown.candidate < 0 or any(item.send_id == shown.send_id for item in still_open):
+    cell, shown = state.exposures.get(), event.exposure
+    if shown is None or shown.candidate < 0 or any(item.send_id == shown.send_id for item in cell.items):
         return False
     new = OpenExposure(
         send_id=shown.send_id,
@@ -32,36 +31,67 @@ def open_exposure(state: UserState, event: Event, position: Position, world: Wor
         slots=shown.slots,
         variants=shown.variants,
         features=shown.features,
+        at_ms=event.at_ms,
+        propensity=shown.propensity,
+        vector=shown.vector,
     )
-    items = (*still_open, new)
-    overflow, items = items[:-OPEN_EXPOSURES_MAX], items[-OPEN_EXPOSURES_MAX:]
-    for exposure in overflow:
-        learn_from(state, exposure, world, clicked=False)
-    _keep(state, items)
-    return bool(overflow)
+    items = (*cell.items, new)
+    if len(items) <= OPEN_EXPOSURES_MAX:
+        keep_open(state, items, cell.clicks)
+        return False
+    waiting = {click.send_id for click in cell.clicks}
+    overflow = next((item for item in items if item.send_id not in waiting), items[0])
+    keep_open(state, tuple(item for item in items if item is not overflow), cell.clicks)
+    close(state, overflow, RewardKind.NONE, position.log_ms, world, effects)
+    return True
 
 
-def take_reward(state: UserState, event: Event, world: World) -> set[str]:
-    """Join a click or bounce to its exposure by the send id; a bounce voids it. Returns whether it was learnt from."""
-    items = state.exposures.get().items
-    earned = next((item for item in items if item.send_id == event.properties["send_id"]), None)
-    if earned is None:
-        return set()
-    _keep(state, tuple(item for item in items if item is not earned))
-    if event.name == BOUNCE:
-        return set()
-    learn_from(state, earned, world, clicked=True)
-    return {"learnt"}
+def void(state: UserState, send_id: SendId, at_ms: int, world: World, effects: Effects) -> None:
+    """End an exposure that never arrived: it teaches nothing."""
+    exposure = take_open(state, send_id)
+    if exposure is not None:
+        close(state, exposure, RewardKind.BOUNCE, at_ms, world, effects)
 
 
-def overdue_exposure(state: UserState, due_ms: int) -> OpenExposure | None:
-    """Take out an exposure whose window ends at `due_ms`; None where what is due is something else."""
-    if state.profile.exposures_until_ms != due_ms:
-        return None
-    items = state.exposures.get().items
-    overdue = min(items, key=lambda item: item.until_ms)
-    _keep(state, tuple(item for item in items if item is not overdue))
-    return overdue
+def delivered(state: UserState, send_id: SendId, at_ms: int) -> None:
+    """Remember when an open send was delivered: how soon it was clicked is told from then."""
+    cell = state.exposures.get()
+    if any(item.send_id == send_id for item in cell.items):
+        items = (replace(item, delivered_ms=at_ms) if item.send_id == send_id else item for item in cell.items)
+        keep_open(state, tuple(items), cell.clicks)
+
+
+def reward(state: UserState, send_id: SendId, at_ms: int, world: World, effects: Effects) -> bool:
+    """End an exposure that a person clicked. Returns whether there was one to learn from."""
+    exposure = take_open(state, send_id)
+    if exposure is not None:
+        close(state, exposure, RewardKind.CLICK, at_ms, world, effects)
+    return exposure is not None
+
+
+def end_of_window(state: UserState, due_ms: int, world: World, effects: Effects) -> None:
+    """End the exposure whose window ends at `due_ms`, without a reward."""
+    overdue = min(state.exposures.get().items, key=lambda item: item.until_ms)
+    take_open(state, overdue.send_id)
+    close(state, overdue, RewardKind.NONE, due_ms, world, effects)
+
+
+def take_open(state: UserState, send_id: SendId) -> OpenExposure | None:
+    """Take out the open exposure of a send."""
+    cell = state.exposures.get()
+    found = next((item for item in cell.items if item.send_id == send_id), None)
+    if found is not None:
+        keep_open(state, tuple(item for item in cell.items if item is not found), cell.clicks)
+    return found
+
+
+def close(
+    state: UserState, exposure: OpenExposure, kind: RewardKind, at_ms: int, world: World, effects: Effects
+) -> None:
+    """Tell what an exposure came to, and learn from it."""
+    record(state, exposure, kind, at_ms, effects)
+    if kind is not RewardKind.BOUNCE:
+        learn_from(state, exposure, world, clicked=kind is RewardKind.CLICK)
 
 
 def learn_from(state: UserState, exposure: OpenExposure, world: World, *, clicked: bool) -> None:
@@ -78,6 +108,14 @@ def learn_from(state: UserState, exposure: OpenExposure, world: World, *, clicke
     state.models.put(models)
 
 
-def _keep(state: UserState, items: tuple[OpenExposure, ...]) -> None:
-    state.exposures.put(OpenExposures(items))
-    state.profile.exposures_until_ms = min((item.until_ms for item in items), default=0)
+def keep_open(state: UserState, items: tuple[OpenExposure, ...], clicks: tuple[Click, ...]) -> None:
+    """Store what waits, and when the first of it is due. A window does not end before a click in it has waited."""
+    if clicks:
+        latest = {click.send_id: click.due_ms for click in sorted(clicks, key=lambda click: click.due_ms)}
+        items = tuple(
+            replace(item, until_ms=latest[item.send_id]) if latest.get(item.send_id, 0) > item.until_ms else item
+            for item in items
+        )
+    state.exposures.put(OpenExposures(items, clicks))
+    dates = [item.until_ms for item in items] + [click.due_ms for click in clicks]
+    state.profile.exposures_until_ms = min(dates, default=0)

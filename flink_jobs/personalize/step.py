@@ -4,8 +4,9 @@ from flink_jobs.personalize.compose import Moment, compose
 from flink_jobs.personalize.consent import PERSONALISATION, UPDATED, may, may_learn_from, take_consent, withhold
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.identity import goes_on, is_kept, keep, link, pass_on, remember_linked, take_merge
-from flink_jobs.personalize.learning import is_reward, learn_from, open_exposure, overdue_exposure, take_reward
+from flink_jobs.personalize.learning import open_exposure
 from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact
+from flink_jobs.personalize.reactions import REACTIONS, react, settle
 from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import consent_of, tell, tell_later
@@ -74,10 +75,8 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
         if state.profile.tell_at_ms == due_ms:
             tell(state, world, due_ms, effects)
             continue
-        overdue = overdue_exposure(state, due_ms)
-        if overdue:
-            learn_from(state, overdue, world, clicked=False)
-        show(state, Moment(workspace, user, world, due_ms), {"learnt"} if overdue else {"validity"}, effects)
+        ended = settle(state, due_ms, world, effects)
+        show(state, Moment(workspace, user, world, due_ms), {"validity"} if ended is None else ended, effects)
         _pass_validity(state, due_ms)
     return effects
 
@@ -132,21 +131,23 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     if event.kind is EventKind.REFRESH:
         causes.add("refresh")
     elif may_learn_from(event, profile, settings.consent):
-        causes |= _learn(state, event, position, world)
+        causes |= _learn(state, event, position, world, effects)
         tell_later(state, position.log_ms)
     return causes
 
 
-def _learn(state: UserState, event: Event, position: Position, world: World) -> set[str]:
+def _learn(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> set[str]:
     """What a person did, and what became of what was shown."""
     profile = state.profile
     if event.kind is EventKind.EXPOSURE:
-        return {"learnt"} if open_exposure(state, event, position, world) else set()
+        profile.sends.sent(event.at_ms)
+        return {"learnt"} if open_exposure(state, event, position, world, effects) else set()
     if event.kind is EventKind.MERGE:
         take_merge(profile, event)
         return {"moved"}
     if event.kind not in BEHAVIOUR or event.name in NO_BEHAVIOUR:
         return set()
-    causes = take_reward(state, event, world) if is_reward(event) else set()
+    if event.name in REACTIONS:
+        return react(state, event, position, world, effects)
     observe(profile, event, world.settings)
-    return causes
+    return set()

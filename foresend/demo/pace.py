@@ -1,8 +1,9 @@
 """A release at the pace of people who live fast: what it says in days lasts as many of theirs."""
 
+import msgspec
 from msgspec.structs import replace
 
-from schemas.library import FeatureSettings, LearningSettings, Release, WorkspaceSettings
+from schemas.library import FeatureSettings, HumanSettings, LearningSettings, Release, WorkspaceSettings
 from templates.compiler import with_id
 
 DAY_S = 86_400.0
@@ -11,7 +12,8 @@ DAY_S = 86_400.0
 def at_pace(release: Release, day_s: float) -> Release:
     """The same release with its durations shortened so that a day lasts `day_s` seconds; another one by its id.
 
-    Half-lives and the attribution window are shortened. Validities are dates, and stay.
+    Half-lives, the attribution window, and the times by which machines are told are shortened: to nothing, where a day
+    lasts seconds. Validities are dates, and stay.
     """
     old = release.settings
     features = FeatureSettings(
@@ -19,7 +21,15 @@ def at_pace(release: Release, day_s: float) -> Release:
         rhythm_half_life_ms=_shortened(old.features.rhythm_half_life_ms, day_s),
     )
     learning: LearningSettings = replace(old.learning, attribution_ms=_shortened(old.learning.attribution_ms, day_s))
-    settings: WorkspaceSettings = replace(old, features=features, learning=learning)
+    humans: HumanSettings = replace(
+        old.humans,
+        **{
+            name: round(value * day_s / DAY_S)
+            for name, value in msgspec.structs.asdict(old.humans).items()
+            if name.endswith("_ms")
+        },
+    )
+    settings: WorkspaceSettings = replace(old, features=features, learning=learning, humans=humans)
     return with_id(replace(release, settings=settings))
 
 

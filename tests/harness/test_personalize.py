@@ -11,10 +11,22 @@ from schemas.decisions import Communication
 from schemas.errors import Reason
 from schemas.events import EventKind, encode_event
 from schemas.ids import TemplateName
-from schemas.library import Release
+from schemas.library import HumanSettings, Release
 from schemas.models import ModelSnapshot, SlotPrior
 from schemas.worlds import WorldRef
-from tests.support.events import DAY_MS, MINUTE_MS, START_MS, WORKSPACE, clicked, erased, event, exposed, named, rated
+from tests.support.events import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    START_MS,
+    WORKSPACE,
+    clicked,
+    erased,
+    event,
+    exposed,
+    named,
+    rated,
+)
 from tests.support.fixed_worlds import FixedProgram
 from tests.support.operator_harness import OperatorHarness
 
@@ -104,7 +116,8 @@ def test_a_click_teaches_the_users_own_model(harness: OperatorHarness) -> None:
     shown = newsletter(harness)
     harness.send(exposed(shown, "s1", START_MS + 1))
     assert harness.cell(MODELS.name, KEY) is None
-    harness.send(clicked("s1", at_ms=START_MS + 2))
+    harness.send(clicked("s1", at_ms=START_MS + HOUR_MS))
+    harness.advance_event_time(START_MS + HOUR_MS + HumanSettings().hold_ms)
     models = decode(UserModels, harness.cell(MODELS.name, KEY) or b"")
     assert {name.split("/")[0] for name in models.slots} == {"newsletter"}
     assert harness.cell(EXPOSURES.name, KEY) is None
@@ -117,6 +130,7 @@ def test_a_click_after_the_window_earns_nothing(harness: OperatorHarness, sample
     harness.advance_event_time(START_MS + window_ms + 1)
     unrewarded = harness.cell(MODELS.name, KEY)
     harness.send(clicked("s1", at_ms=START_MS + window_ms + 2))
+    harness.advance_event_time(START_MS + window_ms + 2 + HumanSettings().hold_ms)
     assert harness.cell(EXPOSURES.name, KEY) is None
     assert unrewarded is not None
     assert harness.cell(MODELS.name, KEY) == unrewarded
