@@ -159,7 +159,10 @@ class CollectorApp:
         return await answer_webhook(self._webhooks, provider, headers, body, moment, self._log.write, self._meters)
 
     async def _erase(self, scope: Scope) -> Answer:
-        workspace = self._owner(dict(scope["headers"]))(None)
+        headers: Headers = dict(scope["headers"])
+        workspace = self._owner(headers)(None)
+        if self._keys.is_public(key_of(headers.get(b"authorization", b""))):
+            return problem(HTTPStatus.FORBIDDEN, "expected a key that stands in no page: this one only sends events")
         user = _user_of(scope["raw_path"])
         if user is None:
             return problem(HTTPStatus.NOT_FOUND, "expected /v1/users/{user}")

@@ -8,11 +8,24 @@ from schemas.ids import WorkspaceId
 
 
 class WriteKeys:
-    """The keys of workspaces; with none, every caller sends for one workspace (on loopback only)."""
+    """The keys of workspaces; with none, every caller sends for one workspace (on loopback only).
 
-    def __init__(self, keys: Mapping[str, WorkspaceId], open_workspace: WorkspaceId | None = None) -> None:
-        self._keys = dict(keys)
+    public  keys that stand in web pages, where everybody reads them: they send events and can do nothing else
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, WorkspaceId],
+        open_workspace: WorkspaceId | None = None,
+        public: Mapping[str, WorkspaceId] | None = None,
+    ) -> None:
+        self._public = frozenset(public or ())
+        self._keys = {**(public or {}), **keys}
         self._open = open_workspace
+
+    def is_public(self, key: str | None) -> bool:
+        """Whether everybody may know the key."""
+        return key in self._public
 
     def workspace_of(self, key: str | None) -> WorkspaceId | None:
         """Whose key it is; None for nobody's."""

@@ -19,6 +19,7 @@ from connectors.collector.kafka_in import KafkaIn, Understand, mapped, relayed
 from connectors.collector.keys import WriteKeys
 from connectors.collector.meters import Meters
 from connectors.collector.threads import in_daemon_thread
+from connectors.collector.web.door import WebDoor
 from connectors.collector.world_tail import WorldTail
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
@@ -58,6 +59,7 @@ class CollectorOrder:
     keys: WriteKeys
     kafka_in: KafkaInOrder | None = None
     webhooks: Webhooks | None = None
+    origins: tuple[str, ...] = ()
 
 
 def run_collector(order: CollectorOrder) -> None:
@@ -105,7 +107,7 @@ class _Collector:
         )
         server = uvicorn.Server(
             uvicorn.Config(
-                app,
+                WebDoor(app, self._order.origins),
                 http="httptools",
                 loop="none",
                 lifespan="off",

@@ -69,8 +69,9 @@ def order_of(settings: CollectSettings) -> CollectorOrder:
         kafka=settings.kafka,
         host=settings.host,
         port=settings.port,
-        keys=WriteKeys(keys, is_open),
+        keys=WriteKeys(keys, is_open, {key: WorkspaceId(name) for key, name in settings.web_keys.items()}),
         kafka_in=_kafka_in(settings),
+        origins=settings.origins,
         webhooks=webhooks_of(settings.webhooks.secrets(), settings.installation.secret_bytes),
     )
 

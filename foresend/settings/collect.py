@@ -9,6 +9,7 @@ from connectors.kafka.settings import KafkaSettings
 from foresend.settings.installation import InstallationSettings
 from foresend.settings.webhooks import WebhookSettings
 
+_ORIGIN = re.compile(r"https?://[^/\s?#@]+")
 _WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -17,6 +18,8 @@ class CollectSettings:
     """What a collector is told. Without keys it takes events from anybody, so then on loopback only.
 
     keys           write key → workspace
+    web_keys       the same for keys that stand in web pages: they send events, and erase nobody
+    origins        from which pages may send, as https://shop.example; none named: from any
     workspace_id   whose events they are where there are no keys, and of Kafka in
     kafka_topic    a topic that other producers write; empty: none
     kafka_mapping  what its records mean
@@ -29,6 +32,8 @@ class CollectSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     keys: dict[str, str] = field(default_factory=dict, repr=False)
+    web_keys: dict[str, str] = field(default_factory=dict, repr=False)
+    origins: tuple[str, ...] = ()
     workspace_id: str = ""
     kafka_topic: str = ""
     kafka_mapping: Path | None = None
@@ -54,6 +59,15 @@ class CollectSettings:
             for name in sorted(self._workspaces() - {""})
             if not _WORKSPACE.fullmatch(name)
         ]
+        found += [
+            f"collect.origins: expected origins as https://shop.example, got {origin!r}"
+            for origin in self.origins
+            if not _ORIGIN.fullmatch(origin)
+        ]
+        if self.web_keys and not self.keys:
+            found.append("collect.web_keys: expected keys that stand in no page beside them, in collect.keys")
+        if self.web_keys.keys() & self.keys.keys():
+            found.append("collect.web_keys: expected other keys than in collect.keys, for everybody reads a page's")
         if bool(self.kafka_topic) != (self.kafka_mapping is not None):
             found.append("collect.kafka_topic, collect.kafka_mapping: are given both or neither")
         if self.webhooks.providers and not self.installation.secret:
@@ -65,7 +79,7 @@ class CollectSettings:
 
     def _workspaces(self) -> set[str]:
         hearing = {name for secrets in self.webhooks.providers.values() for name in secrets}
-        return {*self.keys.values(), self.workspace_id, *hearing}
+        return {*self.keys.values(), *self.web_keys.values(), self.workspace_id, *hearing}
 
 
 def is_loopback(host: str) -> bool:

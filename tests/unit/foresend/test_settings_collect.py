@@ -59,3 +59,14 @@ def test_problems_of_kafka_and_of_the_collector_are_told_together() -> None:
 )
 def test_what_loopback_is(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_origins_are_origins_and_keys_of_pages_are_other_keys() -> None:
+    keys = {"k": "shop"}
+
+    assert CollectSettings(KAFKA, keys=keys, origins=("https://shop.example", "http://localhost:3000")).problems() == []
+    for origin in ("shop.example", "https://shop.example/", "*", "https://a@b"):
+        assert CollectSettings(KAFKA, keys=keys, origins=(origin,)).problems(), origin
+    assert CollectSettings(KAFKA, keys=keys, web_keys={"w": "shop"}).problems() == []
+    assert CollectSettings(KAFKA, keys=keys, web_keys={"k": "shop"}).problems()
+    assert CollectSettings(KAFKA, workspace_id="shop", web_keys={"w": "shop"}).problems()
