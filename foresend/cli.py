@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "foresend.commands.replay",
     "verify": "foresend.commands.verify",
     "agents": "foresend.commands.agents",
+    "events": "foresend.commands.events",
     "local": "foresend.local.command",
 }
 """Each command's module, imported only when the command is called: it has `add_parser` and `run`."""

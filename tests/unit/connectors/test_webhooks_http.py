@@ -151,7 +151,7 @@ def test_a_subscription_is_confirmed_and_tells_of_nobody(rig: WebhookRig) -> Non
 
     assert (answer.status, answer.json["accepted"]) == (200, 0)
     assert rig.amazon.asked == [CERTIFICATE_URL, SUBSCRIBE_URL]
-    assert rig.log.events == rig.log.dead_letters == []
+    assert (rig.log.events, rig.log.dead_letters) == ([], [])
 
 
 def test_a_subscription_that_cannot_be_confirmed_now_is_sent_again(rig: WebhookRig) -> None:
