@@ -59,7 +59,7 @@ def judged(clicks: Sequence[Click], sent_ms: Mapping[SendId, int], settings: Hum
     for evidence, together in (
         (Evidence.LINKS, _together(clicks, _link, settings.pair_ms, 2)),
         (Evidence.LINKS, _together(clicks, _link, settings.burst_ms, settings.burst_links)),
-        (Evidence.MESSAGES, _together(clicks, _send, settings.pair_ms, 2)),
+        (Evidence.MESSAGES, _together(clicks, _send, settings.messages_ms, 2)),
     ):
         for index in together:
             reasons[index] = reasons[index] or evidence

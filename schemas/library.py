@@ -77,8 +77,9 @@ class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
     The defaults are measured with simulated scanners and people (docs/humans-only.md). A time of 0 turns its rule off.
 
     too_soon_ms    a click sooner than this after its send was delivered, as far as told, or else drawn
-    pair_ms        two links of one message, or links of two messages, clicked within this
+    pair_ms        two links of one message clicked within this
     burst_ms       `burst_links` links of one message clicked within this
+    messages_ms    links of two messages clicked within this
     hold_ms        how long a click waits before it counts
     early_ms       clicks sooner than this after the send wait longer, and so do those that a provider tells in batches
     early_hold_ms  how long those wait
@@ -86,8 +87,9 @@ class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
 
     too_soon_ms: int = 5_000
     pair_ms: int = 1_500
-    burst_ms: int = 10_000
+    burst_ms: int = 6_000
     burst_links: int = 3
+    messages_ms: int = 2_000
     hold_ms: int = 2_000
     early_ms: int = 60_000
     early_hold_ms: int = 30_000
@@ -117,6 +119,12 @@ class TraitSettings(msgspec.Struct, frozen=True, array_like=True):
     sensitive: tuple[str, ...] = ()
 
 
+DECLARED_MAX = 16
+"""Features that one workspace may declare; the schema of `foresend.yaml` says the same."""
+KEYS_MAX = 32
+"""Keys of a declared share; `bound` may say fewer."""
+
+
 class DeclaredFeature(msgspec.Struct, frozen=True, array_like=True):
     """A feature that a workspace declares.
 
@@ -124,8 +132,8 @@ class DeclaredFeature(msgspec.Struct, frozen=True, array_like=True):
     events        names of events it is made of; none named: all
     property      path of the value, as in `TagRule`; empty: each event is 1
     half_life_ms  after this time what happened counts half; 0: never forgotten
-    window_ms     only what happened in this time counts (in whole buckets); 0: no window
-    bound         keys kept of a `share`; the largest value kept of the others (0: none)
+    window_ms     only what happened in this time counts, in steps of a twenty-fourth of it; 0: no window
+    bound         of a `share` how many keys are kept (0: 8); else how far from 0 the value is told at most (0: any)
     default       the value where nothing is known
     """
 
