@@ -12,12 +12,8 @@ import msgspec
 from online_models.decayed import EXPONENT_MAX
 from online_models.paths import values_at
 from schemas.events import Event
-from schemas.library import DeclaredFeature
+from schemas.library import KEYS_MAX, DeclaredFeature
 
-DECLARED_MAX = 16
-"""Features that one workspace may declare; the schema of `foresend.yaml` says the same."""
-KEYS_MAX = 32
-"""Keys of a share; `bound` may say fewer."""
 KEYS_DEFAULT = 8
 TEXT_LENGTH_MAX = 32
 VALUES_OF_EVENT_MAX = 256

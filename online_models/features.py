@@ -21,7 +21,7 @@ TAGS_OF_EVENT_MAX = 16
 VALUES_OF_EVENT_MAX = 256
 """Values that one rule looks at: an event of a megabyte may hold 200 000."""
 TRAIT_LENGTH_MAX = 128
-REACTIONS = frozenset({COMPLETED, "Email Link Clicked"})
+REACTIONS = frozenset({COMPLETED, "Email Link Clicked", "Push Notification Tapped", "Push Notification Opened"})
 """What ends fatigue. Opens are no reaction: machines open."""
 FEATURES = (
     "first_seen_ms", "last_seen_ms", "events", "tags", "hours", "devices", "tagged_ms", "device_ms",

@@ -1,6 +1,8 @@
 """A profile's features in words and numbers: what the topic `profiles` and `foresend features` tell."""
 
-from collections.abc import Mapping
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from online_models.cells import Profile
 from online_models.declared import declared_value
@@ -10,11 +12,6 @@ from schemas.profiles import FeatureValue
 SHARES_MAX = 8
 """Keys told of a feature that has many: the largest."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-BUILT_IN = (
-    "events", "first_event_ms", "last_event_ms", "sessions", "tags", "hours", "devices", "contents", "contents_recent",
-    "orders", "repeat_orders", "order_value", "order_value_mean", "last_order_ms", "fatigue",
-)  # fmt: skip
-"""Names of what is always there, in the order in which it is told; a declared feature has another name."""
 
 
 def features_in_words(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> dict[str, FeatureValue]:
@@ -29,7 +26,7 @@ def features_in_words(profile: Profile, settings: WorkspaceSettings, at_ms: int)
         told["first_event_ms"] = FeatureValue(float(profile.first_seen_ms), profile.first_seen_ms)
         told["last_event_ms"] = FeatureValue(float(seen_ms), seen_ms)
         told["sessions"] = FeatureValue(float(profile.sessions.count()), seen_ms)
-        told["hours"] = FeatureValue(_largest(_hours(profile)), seen_ms)
+        told["hours"] = FeatureValue(_largest(profile.hours.values, _hour), seen_ms)
     if profile.tags.values:
         told["tags"] = FeatureValue(_largest(profile.tags.values), profile.tagged_ms)
     if profile.devices.values:
@@ -64,14 +61,16 @@ def _orders(profile: Profile) -> dict[str, FeatureValue]:
     return {name: FeatureValue(figure, newest_ms) for name, figure in figures.items()}
 
 
-def _hours(profile: Profile) -> dict[int | str, float]:
-    return {f"{DAYS[int(hour) // 24]} {int(hour) % 24:02}": value for hour, value in profile.hours.values.items()}
+def _hour(number: int | str) -> str:
+    return f"{DAYS[int(number) // 24]} {int(number) % 24:02}"
 
 
-def _largest(values: Mapping[int | str, float] | Mapping[str, float]) -> dict[str, float]:
+def _largest(values: Mapping[Any, float], name: Callable[[Any], str] = str) -> dict[str, float]:
     """The largest keys' parts of the whole, the largest first."""
     whole = sum(values.values())
     if whole <= 0.0:
         return {}
-    largest = sorted(((value, str(key)) for key, value in values.items()), key=lambda one: (-one[0], one[1]))
-    return {key: value / whole for value, key in largest[:SHARES_MAX]}
+    # By value first, and only of what is near the largest by name: a week has 168 hours.
+    least = heapq.nlargest(SHARES_MAX, values.values())[-1]
+    named = sorted([(-value, name(key)) for key, value in values.items() if value >= least])
+    return {key: -value / whole for value, key in named[:SHARES_MAX]}

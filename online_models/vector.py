@@ -6,8 +6,8 @@ from functools import lru_cache
 from zlib import crc32
 
 from online_models.cells import Profile
-from online_models.declared import DECLARED_MAX, declared_value, numbers
-from schemas.library import DeclaredFeature, WorkspaceSettings
+from online_models.declared import declared_value, numbers
+from schemas.library import DECLARED_MAX, DeclaredFeature, WorkspaceSettings
 
 DAY_MS = 86_400_000
 NEVER = -1.0
@@ -17,7 +17,6 @@ BUILT_IN = (
     "orders", "order_value_mean", "days_since_order", "tag_share", "hour_share", "device_share",
 )  # fmt: skip
 """In this order, before the declared ones in the order in which they are declared. A share is the largest one."""
-VECTOR_BYTES_MAX = 256
 FLOAT_MAX = 3e38
 _HEAD = struct.Struct("<I")
 

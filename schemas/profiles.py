@@ -5,6 +5,12 @@ import msgspec
 from schemas.codec import Versioned
 from schemas.versions import Version
 
+BUILT_IN_FEATURES = (
+    "events", "first_event_ms", "last_event_ms", "sessions", "tags", "hours", "devices", "contents", "contents_recent",
+    "orders", "repeat_orders", "order_value", "order_value_mean", "last_order_ms", "fatigue",
+)  # fmt: skip
+"""Names of the features that are always there; a declared one has another name."""
+
 
 class Permission(msgspec.Struct, frozen=True, array_like=True):
     """Whether somebody may be sent messages by a channel for a purpose, and what proves it.

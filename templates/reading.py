@@ -9,6 +9,7 @@ from schemas.ids import FieldName, Locale, SlotName, Tag, TemplateName, VariantI
 from schemas.library import (
     ConsentSettings,
     ContentRules,
+    DeclaredFeature,
     FeatureSettings,
     Field,
     LearningSettings,
@@ -143,7 +144,9 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
             )
             for rule in value.get("tags", ())
         ),
-        features=FeatureSettings(**{f"{name}_ms": duration_ms(text) for name, text in features.items()}),
+        features=FeatureSettings(
+            **{f"{name}_ms": duration_ms(text) for name, text in features.items() if name != "declared"}
+        ),
         policy=PolicySettings(**value.get("policy", {})),
         shift=ShiftSettings(**value.get("shift", {})),
         learning=LearningSettings(
@@ -157,6 +160,20 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
         link_hosts=tuple(value.get("links", {}).get("hosts", ())),
         consent=_consent(value.get("consent", {})),
         traits=TraitSettings(**{name: tuple(names) for name, names in value.get("traits", {}).items()}),
+        declared=tuple(_declared(feature) for feature in features.get("declared", ())),
+    )
+
+
+def _declared(value: dict[str, Any]) -> DeclaredFeature:
+    return DeclaredFeature(
+        name=value["name"],
+        kind=value["kind"],
+        events=tuple(value.get("events", ())),
+        property=value.get("property", ""),
+        half_life_ms=duration_ms(value["half_life"]) if "half_life" in value else 0,
+        window_ms=duration_ms(value["window"]) if "window" in value else 0,
+        bound=float(value.get("bound", 0.0)),
+        default=float(value.get("default", 0.0)),
     )
 
 

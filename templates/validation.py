@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from templates.feature_check import declared_problems, tag_problems
 from templates.problems import Problem, Severity
 from templates.reading import (
     Files,
@@ -40,8 +41,11 @@ def check(folder: Path) -> tuple[Workspace | None, list[Problem]]:
         settings = build_settings(files.settings.value)
         hosts, values = settings.link_hosts, workspace_values(files.settings.value)
         problems += _settings_problems(files.settings, values, hosts)
+        problems += declared_problems(files.settings)
     templates = {}
     for name, template_files in files.templates.items():
+        if settings is not None and template_files.variants is not None:
+            problems += tag_problems(template_files.variants, settings)
         if template_files.complete:
             templates[name] = build_template(name, template_files)
             problems += TemplateCheck(template_files, templates[name], settings, values).problems()

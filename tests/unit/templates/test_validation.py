@@ -38,6 +38,15 @@ MISTAKES = [
     (SETTINGS, "Projector Yard", "Projector {{ yard", None, "may not hold {"),
     (SETTINGS, "default_locale: en", "default_locale: fr", "newsletter/locales/fr.yaml", "default locale 'fr'"),
     (SETTINGS, "property: category", "property: category[", None, "has not the form"),
+    (SETTINGS, "kind: mean ", "kind: median ", None, "expected one of count, sum, mean, last, share"),
+    (SETTINGS, "name: played_7d", "name: spent_90d", None, "'spent_90d' is declared above already"),
+    (SETTINGS, "name: played_7d", "name: orders", None, "'orders' is the name of a feature that is always there"),
+    (SETTINGS, "name: played_7d", "name: Played", None, "has not the form"),
+    (SETTINGS, "      property: rating  ", "      # property: rating  ", None, "a mean needs a property"),
+    (SETTINGS, "half_life: 28d", "half_life: 28d\n      window: 28d", None, "it has a half_life and a window"),
+    (SETTINGS, "      kind: count\n", "      kind: share\n", None, "a share has no window"),
+    (SETTINGS, "half_life: 28d ", "half_life: month ", None, "has not the form"),
+    (SETTINGS, "default: 3 ", "bound: 2\n      default: 3 ", None, "the default is beyond the bound 2"),
     (VARIANTS, "class: marketing", "class: advertising", None, "expected one of marketing"),
     (VARIANTS, "kind: headline", "kind: sideline", None, "expected one of subject"),
     (VARIANTS, "id: after-dark", "id: friday-reel", None, "stands in subject twice"),
@@ -177,6 +186,45 @@ def test_a_tag_that_no_event_can_bring_is_a_warning_only(tmp_path: Path) -> None
     folder = sample_with(tmp_path, (VARIANTS, "[drama]", "[Drama]"))
     assert [(p.severity, "'Drama'" in p.message) for p in validate(folder)] == [(Severity.WARNING, True)]
     load(folder)
+
+
+SHARE = ("      kind: count\n      events: [Trailer Played]\n      window: 7d", "      kind: share\n      bound: {}")
+
+
+@pytest.mark.parametrize(("bound", "is_refused"), [("1", False), ("32", False), ("33", True), ("2.5", True)])
+def test_a_share_keeps_a_whole_number_of_keys(tmp_path: Path, bound: str, is_refused: bool) -> None:
+    folder = sample_with(tmp_path, (SETTINGS, SHARE[0], SHARE[1].format(bound)))
+    assert ["a share keeps 1 to 32 keys" in problem.message for problem in validate(folder)] == [True] * is_refused
+
+
+def test_declared_features_are_read_with_their_times_in_milliseconds(tmp_path: Path) -> None:
+    mean, spent, played = load(sample_with(tmp_path)).settings.declared
+    assert (mean.kind, mean.property, mean.half_life_ms, mean.window_ms, mean.default) == (
+        "mean", "rating", 28 * 86_400_000, 0, 3.0,
+    )  # fmt: skip
+    assert (spent.kind, spent.events, spent.window_ms, spent.bound) == (
+        "sum", ("Order Completed",), 90 * 86_400_000, 5000.0,
+    )  # fmt: skip
+    assert (played.kind, played.property, played.bound, played.default) == ("count", "", 0.0, 0.0)
+
+
+def _slots_warned_of(folder: Path) -> list[str]:
+    told = [problem for problem in validate(folder) if problem.message.endswith("no event carries any of its tags")]
+    assert all(problem.severity is Severity.WARNING and problem.mend for problem in told)
+    return [problem.message.split(":")[0] for problem in told if "newsletter" in problem.file]  # in the file's order
+
+
+def test_slots_whose_tags_no_event_carries_are_warned_of(tmp_path: Path) -> None:
+    """Given no rule at all, or rules with a prefix only; where one tag of a slot can come, nothing is said."""
+    text = (SAMPLE / SETTINGS).read_text("utf-8")
+    rules = text[text.index("\ntags:\n") : text.index("\nfeatures:")]
+    slots = ["slot subject", "slot hero", "slot headline", "slot pick", "slot action", "slot offer"]
+    assert _slots_warned_of(sample_with(tmp_path / "a", (SETTINGS, rules, ""))) == slots
+    prefixed = "\ntags:\n  - property: genres\n    prefix: 'film:'\n"
+    assert _slots_warned_of(sample_with(tmp_path / "b", (SETTINGS, rules, prefixed))) == slots
+    one = (VARIANTS, "tags: [drama]", "tags: ['film:drama']")
+    assert _slots_warned_of(sample_with(tmp_path / "c", (SETTINGS, rules, prefixed), one)) == slots[1:]
+    assert _slots_warned_of(sample_with(tmp_path / "d")) == []
 
 
 def test_what_is_wrong_in_shared_content_is_told_once(tmp_path: Path) -> None:
