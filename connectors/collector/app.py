@@ -23,6 +23,7 @@ from connectors.collector.intake import (
 )
 from connectors.collector.keys import WriteKeys, key_of
 from connectors.collector.meters import CONTENT_TYPE, Meters
+from connectors.erasure.listing import Listed, nobody
 from connectors.mappings.events import SENDER_KINDS
 from connectors.webhooks.fetching import fetch
 from connectors.webhooks.intake import BODY_BYTES_MAX, Webhooks
@@ -89,7 +90,9 @@ class CollectorApp:
         clock: Clock = now_ms,
         rules_of: RulesOf = only_basics,
         webhooks: Webhooks | None = None,
+        listed: Listed = nobody,
     ) -> None:
+        self._listed = listed
         self._keys = keys
         self._log = log
         self._world = world
@@ -166,7 +169,7 @@ class CollectorApp:
         user = _user_of(scope["raw_path"])
         if user is None:
             return problem(HTTPStatus.NOT_FOUND, "expected /v1/users/{user}")
-        taken = take_erasure(user, workspace, Moment(self._clock(), self._world_now()))
+        taken = take_erasure(user, workspace, Moment(self._clock(), self._world_now()), self._listed)
         return await self._acknowledge(taken, {})
 
     def _owner(self, headers: Headers) -> Owner:

@@ -11,6 +11,7 @@ from connectors.collector.links import link_of
 from connectors.collector.record_ids import new_record_id
 from connectors.collector.reduction import ONLY_BASICS, Rules, reduced
 from connectors.contacts.told import told_contacts
+from connectors.erasure.listing import Listed
 from connectors.kafka.dead_letters import code_version, dead_letter_record
 from connectors.kafka.event_records import event_record
 from schemas.dead_letters import DeadLetter
@@ -124,14 +125,16 @@ def take_batch(body: bytes, owner: Owner, moment: Moment) -> Taken:
     return taken
 
 
-def take_erasure(user: str, workspace: WorkspaceId, moment: Moment) -> Taken:
-    """The wish that a user be forgotten.
+def take_erasure(user: str, workspace: WorkspaceId, moment: Moment, listed: Listed) -> Taken:
+    """The wish that a user be forgotten, and its row on the list of who was.
 
     Raises:
         SchemaError: the id is empty or too long.
     """
     taken = Taken(workspace)
-    taken.add(erasure(user, Reception(workspace, moment.received_ms, moment.world)))
+    asked = erasure(user, Reception(workspace, moment.received_ms, moment.world))
+    taken.records += listed(asked)
+    taken.add(asked)
     return taken
 
 

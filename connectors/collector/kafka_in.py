@@ -12,11 +12,11 @@ from kafka.structs import OffsetAndMetadata
 
 from connectors.collector.app import World
 from connectors.collector.event_log import Outgoing
-from connectors.collector.intake import RulesOf, only_basics, stored
+from connectors.collector.intake import RulesOf, only_basics, outgoing, stored
 from connectors.collector.meters import Meters
+from connectors.erasure.listing import Listed, nobody
 from connectors.kafka.clients import close_behind, make_consumer, make_producer
 from connectors.kafka.dead_letters import code_version, dead_letter_record
-from connectors.kafka.event_records import event_record
 from connectors.kafka.settings import KafkaSettings
 from connectors.mappings.events import EventMaker
 from connectors.mappings.files import json_record
@@ -26,7 +26,7 @@ from schemas.errors import BrokerUnavailable, Reason, SchemaError
 from schemas.events import Event
 from schemas.ids import RecordId
 from schemas.relays import decode_relay
-from schemas.topics import DEAD_LETTERS, EVENTS
+from schemas.topics import DEAD_LETTERS
 from schemas.worlds import WorldRef
 
 COMMIT_RECORDS_MAX = 100
@@ -89,7 +89,9 @@ class KafkaIn:
         world: World,
         meters: Meters,
         clock: Callable[[], int],
+        listed: Listed = nobody,
     ) -> None:
+        self._listed = listed
         self._settings = settings
         self._topic = topic
         self._group = group
@@ -171,11 +173,11 @@ class KafkaIn:
         portion = _Portion([], {})
         for part, records in batches.items():
             for record in records:
-                outgoing = self._outgoing(record, world)
-                if portion.records and len(portion.records) + len(outgoing) > COMMIT_RECORDS_MAX:
+                written = self._outgoing(record, world)
+                if portion.records and len(portion.records) + len(written) > COMMIT_RECORDS_MAX:
                     yield portion
                     portion = _Portion([], {})
-                portion.records.extend(outgoing)
+                portion.records.extend(written)
                 portion.ends[part] = record.offset + 1
         yield portion
 
@@ -184,12 +186,12 @@ class KafkaIn:
         received_ms = self._clock()
         try:
             events = self._understand(record, world, received_ms)
-            outgoing = [Outgoing(EVENTS.name, *event_record(event)) for event in events]
+            written = [one for event in events for one in (*self._listed(event), outgoing(event))]
         except SchemaError as error:
             self._meters.mapped.labels(error.reason.value).inc()
             return [_dead_letter(record, error, received_ms)]
-        self._meters.mapped.labels("event").inc(len(outgoing))
-        return outgoing
+        self._meters.mapped.labels("event").inc(len(events))
+        return written
 
 
 class _Portion(NamedTuple):

@@ -21,6 +21,8 @@ from connectors.collector.meters import Meters
 from connectors.collector.threads import in_daemon_thread
 from connectors.collector.web.door import WebDoor
 from connectors.collector.world_tail import WorldTail
+from connectors.erasure.eraser import Eraser
+from connectors.erasure.listing import listing, nobody
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from connectors.mappings.events import EventMaker
@@ -60,6 +62,9 @@ class CollectorOrder:
     kafka_in: KafkaInOrder | None = None
     webhooks: Webhooks | None = None
     origins: tuple[str, ...] = ()
+    secret: bytes = b""
+    """The installation's; with none no list of the erased is kept, and nothing is swept."""
+    job_group: str = ""
 
 
 def run_collector(order: CollectorOrder) -> None:
@@ -98,12 +103,19 @@ class _Collector:
         self._order = order
         self._meters = Meters()
         self._tail = WorldTail(order.kafka)
-        self._readers: list[KafkaIn] = []
+        self._readers: list[KafkaIn | Eraser] = []
+        self._listed = listing(order.secret) if order.secret else nobody
 
     async def run(self, listener: socket.socket) -> None:
         log = EventLog(self._order.kafka)
         app = CollectorApp(
-            self._order.keys, log, self._tail, self._meters, rules_of=self._tail.rules.of, webhooks=self._order.webhooks
+            self._order.keys,
+            log,
+            self._tail,
+            self._meters,
+            rules_of=self._tail.rules.of,
+            webhooks=self._order.webhooks,
+            listed=self._listed,
         )
         server = uvicorn.Server(
             uvicorn.Config(
@@ -136,6 +148,10 @@ class _Collector:
             await log.connect()
             self._tail.start()
             self._readers.append(self._start_reader(RELAYS.name, RELAY_GROUP, "", relayed))
+            if self._order.secret:
+                eraser = Eraser(self._order.kafka, self._order.secret, self._order.job_group)
+                eraser.start()
+                self._readers.append(eraser)
             if self._order.kafka_in is not None:
                 given = self._order.kafka_in
                 understand = mapped(given.maker, self._tail.rules.of)
@@ -165,6 +181,7 @@ class _Collector:
             world=self._tail,
             meters=self._meters,
             clock=now_ms,
+            listed=self._listed,
         )
         started.start()
         return started

@@ -10,11 +10,14 @@ from connectors.mappings.events import EventMaker
 from connectors.mappings.files import read_join
 from connectors.mappings.loading import load_mapping
 from connectors.webhooks.setup import webhooks_of
+from foresend.jobs import group_of
 from foresend.settings.collect import CollectSettings
+from foresend.settings.installation import secret_of
 from foresend.settings.kafka import add_kafka_arguments
 from foresend.settings.loading import load
 from schemas.errors import ConfigError
 from schemas.ids import WorkspaceId
+from schemas.topics import EVENTS
 
 
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
@@ -64,6 +67,7 @@ def order_of(settings: CollectSettings) -> CollectorOrder:
         ConfigError: the mapping is wrong, or fits no such topic; or a secret of webhooks is none.
     """
     keys = {key: WorkspaceId(workspace) for key, workspace in settings.keys.items()}
+    secret = secret_of(settings.installation)
     is_open = None if keys else WorkspaceId(settings.workspace_id)
     return CollectorOrder(
         kafka=settings.kafka,
@@ -72,7 +76,9 @@ def order_of(settings: CollectSettings) -> CollectorOrder:
         keys=WriteKeys(keys, is_open, {key: WorkspaceId(name) for key, name in settings.web_keys.items()}),
         kafka_in=_kafka_in(settings),
         origins=settings.origins,
-        webhooks=webhooks_of(settings.webhooks.secrets(), settings.installation.secret_bytes),
+        webhooks=webhooks_of(settings.webhooks.secrets(), secret),
+        secret=secret,
+        job_group=group_of(EVENTS.name),
     )
 
 

@@ -1,8 +1,12 @@
 """What is the same for all programs of one installation."""
 
+import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SECRET_LENGTH_MIN = 32
+OWN_SECRET = Path(".foresend/installation.secret")
+"""Of an installation on one machine that was given none."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,16 @@ class InstallationSettings:
             return []
         expected = f"expected at least {SECRET_LENGTH_MIN} characters, got {length}"
         return [f"installation.secret: {expected}; set FORESEND_INSTALLATION_SECRET=$(openssl rand -hex 32)"]
+
+
+def secret_of(settings: InstallationSettings, file: Path = OWN_SECRET) -> bytes:
+    """The installation's secret; where none is set, one that is made once and kept where only we can read it."""
+    if settings.secret:
+        return settings.secret_bytes
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(SECRET_LENGTH_MIN), encoding="ascii")
+        fresh.replace(file)
+    return file.read_bytes()
