@@ -45,4 +45,4 @@ class Contents(msgspec.Struct, array_like=True):
         if newest.get(content, -1) < at_ms:
             newest[content] = at_ms
             if len(newest) > CONTENTS_MAX:
-                del newest[min(newest, key=lambda one: (newest[one], one))]
+                del newest[min([(time, one) for one, time in newest.items()])[1]]

@@ -1,17 +1,22 @@
 """Paths into the properties of an event: dots between names, `[]` goes through a list."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 
-def values_at(properties: Mapping[str, Any], path: str) -> Iterator[Any]:
+def values_at(properties: Mapping[str, Any], path: str) -> Iterable[Any]:
     """All values at a path; a list in the end is gone through too.
 
     >>> list(values_at({"products": [{"category": "Jazz"}, {"category": ["Folk", "Rock"]}]}, "products[].category"))
     ['Jazz', 'Folk', 'Rock']
     """
-    return _values(properties, _steps(path))
+    steps = _steps(path)
+    if len(steps) == 1 and not steps[0][1]:
+        # By far the most paths are one name, and every event is asked for them.
+        value = properties.get(steps[0][0])
+        return value if isinstance(value, list) else (value,)
+    return _values(properties, steps)
 
 
 @lru_cache(maxsize=1024)

@@ -14,18 +14,21 @@ from connectors.kafka.topics import ensure_topics
 from connectors.replay.figures import ReplayFigures
 from connectors.replay.recorded import Recorded, Recording, Unusable, Watcher
 from schemas.dead_letters import DeadLetter
+from schemas.profiles import PROFILE_AFTER_MS
 from schemas.topics import DEAD_LETTERS, Topic
 
 UNACKNOWLEDGED_MAX = 10_000
 """Records on their way: kafka-python's own buffer has no bound."""
 ACKNOWLEDGE_S = 150.0
 """Longer than the producer itself tries, so that its own word arrives first."""
+AFTERWARDS_MS = 1_000
+"""The heartbeats at the end stand so much after the last person was due to be told."""
 BATCH_BYTES = 128 * 1024
 LINGER_MS = 20
 
 
 def replay_to_topic(settings: KafkaSettings, recording: Recording, topic: Topic, watcher: Watcher) -> ReplayFigures:
-    """Write all events of a recording, then one heartbeat for each partition at the last one's time.
+    """Write all events of a recording, then one heartbeat for each partition, when all of it has been told.
 
     The topic is created if need be. Returns when everything is acknowledged.
 
@@ -75,8 +78,9 @@ class _Writer:
                 self._await_older()
                 self._watcher.sent(sent)
         if sent:
-            for beat in heartbeats(last_ms, self._recording.world):
-                self._send(beat, last_ms)
+            end_ms = last_ms + PROFILE_AFTER_MS + AFTERWARDS_MS
+            for beat in heartbeats(end_ms, self._recording.world):
+                self._send(beat, end_ms)
         self._await_older()
         self._await_older()
         self._watcher.sent(sent)

@@ -8,11 +8,8 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import Profile
 from online_models.told import features_in_words
-from schemas.profiles import ToldProfile
+from schemas.profiles import PROFILE_AFTER_MS, ToldProfile
 from schemas.topics import PROFILES
-
-PROFILE_AFTER_MS = 60_000
-"""Features are told this long after the first of them moved: at most once a minute for each person."""
 
 
 def consent_of(profile: Profile) -> dict[str, bool]:
