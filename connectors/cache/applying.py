@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from connectors.cache.entries import read_communication, version_of_entry
-from connectors.cache.families import ENTRIES, ERASURES, META, OFFSETS, RELEASES
+from connectors.cache.entries import read_communication, read_profile, version_of_entry, version_of_profile
+from connectors.cache.families import ENTRIES, ERASURES, META, OFFSETS, PROFILES, RELEASES
 from connectors.cache.meters import CacheMeters
 from connectors.cache.releases import Releases
 from connectors.cache.rocks import Batch
@@ -17,6 +17,7 @@ from schemas.errors import DataError, Reason, SchemaError, StateCorrupt, StateVe
 from schemas.keys import join_key, split_key
 from schemas.library import Release
 from schemas.topics import COMMUNICATIONS, DEAD_LETTERS, LIBRARY, RECORD_BYTES_MAX
+from schemas.topics import PROFILES as PROFILES_TOPIC
 from schemas.versions import Version, parts_of
 
 KEPT_UP = "kept_up_ms"
@@ -82,6 +83,8 @@ class Applier:
     def _one(self, batch: "_Pending", record: LogRecord, live_ms: int | None) -> None:
         if record.topic == COMMUNICATIONS.name:
             outcome = self._communication(batch, record, live_ms)
+        elif record.topic == PROFILES_TOPIC.name:
+            outcome = self._profile(batch, record)
         elif record.topic == LIBRARY.name:
             outcome = self._release(batch, record)
         else:
@@ -108,6 +111,19 @@ class Applier:
             batch.writes.put(ERASURES, key, pack_number(max(log_ms, live_ms or 0)))
         if live_ms is not None:
             self._meters.freshness.labels(split_key(key, 3)[0]).observe(max(0, live_ms - log_ms) / 1000)
+        return "grave" if found.grave else "written"
+
+    @staticmethod
+    def _profile(batch: "_Pending", record: LogRecord) -> str:
+        key, value = record.key or b"", record.value
+        if value is None:
+            batch.drop_profile(key)
+            return "removed"
+        found = read_profile(key, value)
+        stored = batch.profile_version(key)
+        if stored is not None and stored > found.version:
+            return "overtaken"
+        batch.put_profile(key, value, found.version)
         return "grave" if found.grave else "written"
 
     @staticmethod
@@ -151,6 +167,7 @@ class _Pending:
     def __init__(self, store: CacheStore) -> None:
         self._store = store
         self._versions: dict[bytes, Version | None] = {}
+        self._profile_versions: dict[bytes, Version | None] = {}
         self.writes: Batch = store.batch()
         self.letters: list[OutboxRow] = []
         self.has_release = False
@@ -163,6 +180,19 @@ class _Pending:
     def put_entry(self, key: bytes, value: bytes, version: Version) -> None:
         self._versions[key] = version
         self.writes.put(ENTRIES, key, value)
+
+    def profile_version(self, key: bytes) -> Version | None:
+        if key not in self._profile_versions:
+            self._profile_versions[key] = version_of_profile(self._store.profile(key))
+        return self._profile_versions[key]
+
+    def put_profile(self, key: bytes, value: bytes, version: Version) -> None:
+        self._profile_versions[key] = version
+        self.writes.put(PROFILES, key, value)
+
+    def drop_profile(self, key: bytes) -> None:
+        self._profile_versions[key] = None
+        self.writes.delete(PROFILES, key)
 
     def drop_entry(self, key: bytes) -> None:
         self._versions[key] = None

@@ -1,6 +1,7 @@
 """Which record may become an entry: the checks before a write."""
 
 import struct
+from typing import TypeVar
 
 import msgspec
 
@@ -9,7 +10,10 @@ from schemas.decisions import Communication, Decision
 from schemas.draws import renormalise
 from schemas.errors import Reason, SchemaError, StateCorrupt, StateVersionError
 from schemas.keys import communication_key, split_key
+from schemas.profiles import ToldProfile
 from schemas.versions import VERSION_BYTES, Version
+
+_T = TypeVar("_T", Communication, ToldProfile)
 
 
 def read_communication(key: bytes, value: bytes) -> Communication:
@@ -19,18 +23,39 @@ def read_communication(key: bytes, value: bytes) -> Communication:
         SchemaError: it is not a communication, or it belongs to another key.
         StateVersionError: it is one, but of a newer shape: deploy the newer code here first.
     """
+    found = _decoded(Communication, value)
+    _check_content(key, found)
+    return found
+
+
+def read_profile(key: bytes, value: bytes) -> ToldProfile:
+    """A record of the topic `profiles`.
+
+    Raises:
+        SchemaError: it is not what is told of a person, or its key names none.
+        StateVersionError: it is, but of a newer shape: deploy the newer code here first.
+    """
+    split_key(key, 2)
+    return _decoded(ToldProfile, value)
+
+
+def _decoded(kind: type[_T], value: bytes) -> _T:
     try:
-        found = decode(Communication, value)
+        found = decode(kind, value)
     except StateCorrupt as error:
         raise SchemaError(Reason.WRONG_TYPE, str(error)) from None
     except StateVersionError:
-        if _looks_like_a_communication(value):
+        if _begins_with_a_version(value):
             raise
-        raise SchemaError(Reason.WRONG_TYPE, "expected a packed Communication, got other bytes") from None
+        raise SchemaError(Reason.WRONG_TYPE, f"expected a packed {kind.__name__}, got other bytes") from None
     if len(found.version) != VERSION_BYTES:
         raise SchemaError(Reason.WRONG_TYPE, f"expected a version of {VERSION_BYTES} bytes, got {len(found.version)}")
-    _check_content(key, found)
     return found
+
+
+def version_of_profile(stored: bytes | None) -> Version | None:
+    """The version of what is told of a person, a grave's too; None where nothing is."""
+    return None if stored is None else decode(ToldProfile, stored).version
 
 
 def version_of_entry(stored: bytes | None) -> Version | None:
@@ -71,8 +96,8 @@ def _check_candidates(decision: Decision) -> None:
         raise SchemaError(Reason.WRONG_TYPE, f"expected candidates that can be drawn: {error}") from None
 
 
-def _looks_like_a_communication(value: bytes) -> bool:
-    """Whether bytes with an unknown version byte are still a MessagePack array that begins with a version."""
+def _begins_with_a_version(value: bytes) -> bool:
+    """Whether bytes with an unknown schema version are still a MessagePack array that begins with a version."""
     try:
         fields = msgspec.msgpack.decode(memoryview(value)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

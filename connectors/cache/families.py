@@ -31,6 +31,14 @@ ENTRIES = Family(
     personal=True,
     erasure="a grave replaces the content at once; the tombstone removes the row",
 )
+PROFILES = Family(
+    name="profiles",
+    key="workspace|user, the record's own key",
+    purpose="each person's contact part, consent and features in words, as the topic holds them",
+    retention="newest of each key",
+    personal=True,
+    erasure="a grave replaces the content at once; the tombstone removes the row",
+)
 RELEASES = Family(
     name="fallbacks",
     key="workspace|release; workspace alone: the id of its newest release",
@@ -88,4 +96,4 @@ META = Family(
     erasure="holds no person",
 )
 
-FAMILIES = (ENTRIES, RELEASES, SENDS, SEND_TIMES, ERASURES, OUTBOX, OFFSETS, META)
+FAMILIES = (ENTRIES, PROFILES, RELEASES, SENDS, SEND_TIMES, ERASURES, OUTBOX, OFFSETS, META)

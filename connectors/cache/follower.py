@@ -17,7 +17,7 @@ from connectors.kafka.clients import admin, broker_errors, make_consumer
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from schemas.errors import BrokerUnavailable
-from schemas.topics import COMMUNICATIONS, DAY_MS, LIBRARY, MODELS
+from schemas.topics import COMMUNICATIONS, DAY_MS, LIBRARY, MODELS, PROFILES
 from schemas.worlds import WorldRef
 
 BATCH_RECORDS = 500
@@ -59,7 +59,8 @@ class Follower:
         self._applier = applier
         self._meters = meters
         self._kafka = kafka
-        self._parts = [_LIBRARY, *(TopicPartition(COMMUNICATIONS.name, number) for number in partitions)]
+        keyed = [TopicPartition(topic.name, number) for topic in (COMMUNICATIONS, PROFILES) for number in partitions]
+        self._parts = [_LIBRARY, *keyed]
         self._clock_ms = clock_ms
         self._saved: dict[TopicPartition, int] = {}
         self._targets: dict[TopicPartition, int] = {}
@@ -95,7 +96,7 @@ class Follower:
 
     def _topic_ids(self) -> dict[str, bytes]:
         """Facts that tell a topic from another one of the same name, made after the first was deleted."""
-        names = [COMMUNICATIONS.name, LIBRARY.name]
+        names = [COMMUNICATIONS.name, PROFILES.name, LIBRARY.name]
         with admin(self._kafka) as client, broker_errors("topics are described"):
             return {f"topic_id:{one['name']}": str(one["topic_id"]).encode() for one in client.describe_topics(names)}
 

@@ -13,6 +13,7 @@ from connectors.cache.families import (
     META,
     OFFSETS,
     OUTBOX,
+    PROFILES,
     RELEASES,
     SEND_TIMES,
     SENDS,
@@ -99,6 +100,10 @@ class CacheStore:
         """The packed `Communication` of each key."""
         return self._database.get_many(ENTRIES, keys)
 
+    def profile(self, key: bytes) -> bytes | None:
+        """The packed `ToldProfile` of a key."""
+        return self._database.get(PROFILES, key)
+
     def release(self, workspace: WorkspaceId, release: ReleaseId) -> bytes | None:
         """A packed release."""
         return self._database.get(RELEASES, join_key(workspace, release))
@@ -165,7 +170,7 @@ class CacheStore:
         Sends and the outbox stay: they are this node's own. `facts` become rows of `meta` in the same batch.
         """
         batch = self.batch()
-        for family in (ENTRIES, RELEASES, OFFSETS):
+        for family in (ENTRIES, PROFILES, RELEASES, OFFSETS):
             batch.delete_all(family)
         for name, value in facts.items():
             batch.put(META, name.encode(), value)
@@ -235,6 +240,10 @@ class CacheReader:
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Each entry's key and packed `Communication`, graves too, in the order of the keys."""
         return self._database.scan(ENTRIES)
+
+    def profiles(self) -> Iterator[tuple[bytes, bytes]]:
+        """Each person's key and packed `ToldProfile`, graves too, in the order of the keys."""
+        return self._database.scan(PROFILES)
 
     def offsets(self) -> dict[tuple[str, int], int]:
         """For each partition followed, the offset after the last record that is in this cache."""

@@ -11,6 +11,7 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from connectors.gateway.answers import Answer, html_answer, json_answer, json_body, problem_answer
+from connectors.gateway.features import features_answer
 from connectors.gateway.keys import Door
 from connectors.gateway.marks import check_marks
 from connectors.gateway.meters import ReadMeters
@@ -22,6 +23,8 @@ from schemas.ids import ID_LENGTH, ID_LENGTH_MAX, SendId, TemplateName, UserId
 BODY_BYTES_MAX = 64 * 1024
 MARKS_MAX = 16
 READS_PATH = b"/v1/communications/"
+USERS_PATH = b"/v1/users/"
+FEATURES = b"/features"
 _METHODS = (b"allow", b"GET, POST")
 _FORMATS = ("html", "json")
 _SWITCH = {"true": True, "false": False}
@@ -81,6 +84,8 @@ class Gateway:
             answer = self._read(scope, path, body)
             self._meters.seconds.observe(time.perf_counter() - started)
             return answer
+        if path.startswith(USERS_PATH):
+            return self._answered(lambda: self._features(scope, path))
         if path == b"/healthz":
             return json_body(200, {"status": "ok"})
         if path == b"/readyz":
@@ -92,8 +97,12 @@ class Gateway:
         return problem_answer(not_found("no_path", "expected one of the paths of this API"))
 
     def _read(self, scope: Scope, path: bytes, body: bytes) -> Answer:
+        return self._answered(lambda: self._communication(scope, path, body))
+
+    def _answered(self, answer: Callable[[], Answer]) -> Answer:
+        """What a read answers, or the problem that it meets."""
         try:
-            read, form = self._message(scope, path, body)
+            return answer()
         except Problem as problem:
             return self._refused(problem)
         except CacheBusy:
@@ -104,6 +113,18 @@ class Gateway:
             # What is stored cannot be served: the caller can do nothing about it, the operator can.
             _log.exception("a read failed")
             return self._refused(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "state", str(error)))
+
+    def _features(self, scope: Scope, path: bytes) -> Answer:
+        """What is known of one person."""
+        if scope["method"] != "GET":
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "expected GET", ((b"allow", b"GET"),))
+        self._reads.require_ready()
+        workspace = self._door.workspace_of(_authorization(scope))
+        user = _user(path)
+        return features_answer(workspace, user, self._reads.profile(workspace, user), self._reads.now_ms())
+
+    def _communication(self, scope: Scope, path: bytes, body: bytes) -> Answer:
+        read, form = self._message(scope, path, body)
         self._meters.count(read.workspace, read.served.template, read.source, read.served.reason)
         return html_answer(read) if form.is_html else json_answer(read, explain=form.explain)
 
@@ -157,6 +178,20 @@ def _target(path: bytes) -> tuple[TemplateName, UserId]:
     if not (1 <= len(template) <= ID_LENGTH_MAX and 1 <= len(user) <= ID_LENGTH_MAX):
         raise bad_request("bad_path", f"expected a template and a user of 1 to {ID_LENGTH_MAX} characters")
     return TemplateName(template), UserId(user)
+
+
+def _user(path: bytes) -> UserId:
+    """The user of `/v1/users/{user}/features`; a user's own slashes are percent-encoded."""
+    user = path.removeprefix(USERS_PATH).removesuffix(FEATURES)
+    if not path.endswith(FEATURES) or b"/" in user:
+        raise not_found("no_path", "expected /v1/users/{user}/features")
+    try:
+        found = unquote_to_bytes(user).decode()
+    except UnicodeDecodeError:
+        raise bad_request("bad_path", "expected a path in UTF-8") from None
+    if not 1 <= len(found) <= ID_LENGTH_MAX:
+        raise bad_request("bad_path", f"expected a user of 1 to {ID_LENGTH_MAX} characters")
+    return UserId(found)
 
 
 def _query(scope: Scope) -> dict[str, str]:

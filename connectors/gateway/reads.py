@@ -20,8 +20,9 @@ from schemas.decisions import Communication, Decision, Rendered
 from schemas.draws import draw, renormalise
 from schemas.errors import StateCorrupt
 from schemas.ids import Locale, SendId, TemplateName, UserId, WorkspaceId
-from schemas.keys import communication_key
-from schemas.topics import PARTITIONS
+from schemas.keys import communication_key, user_key
+from schemas.profiles import ToldProfile
+from schemas.topics import COMMUNICATIONS, PARTITIONS, PROFILES, Topic
 from schemas.worlds import WorldRef
 from templates.send_marks import fill
 
@@ -86,7 +87,7 @@ Pick = Callable[[Sequence[float]], int]
 class Reads:
     """Answers reads, from the event loop's thread alone: nothing in here waits, so a draw is never interleaved.
 
-    partitions  of `communications` that this node holds
+    partitions  of `communications` and `profiles` that this node holds
     """
 
     def __init__(
@@ -106,6 +107,10 @@ class Reads:
         self._partitions = None if len(partitions) == PARTITIONS else frozenset(partitions)
         self._clock_ms = clock_ms
         self._refreshes = RefreshLimit()
+
+    def now_ms(self) -> int:
+        """The time by which this node answers."""
+        return self._clock_ms()
 
     def require_ready(self) -> None:
         """Refuse while the cache is older than it was before. Asked first: until then not even releases are known.
@@ -160,14 +165,35 @@ class Reads:
         message = fill(chosen.unfilled, chosen.release.release.mark_prefix, LOOK_MARKS)
         return Read(workspace, chosen.served, message, chosen.decision)
 
-    def _check(self, workspace: WorkspaceId, template: TemplateName, user: UserId) -> bytes:
-        key = communication_key(workspace, template, user)
+    def profile(self, workspace: WorkspaceId, user: UserId) -> ToldProfile:
+        """What is told of a person.
+
+        Raises:
+            Problem: nothing is, or the person was erased.
+        """
+        key = user_key(workspace, user)
+        self._require_held(key, PROFILES)
+        packed = self._store.profile(key)
+        if packed is None:
+            # A rebuild drops rows after `is_ready` is taken back: what is not here may be so only for now.
+            self.require_ready()
+            raise not_found("unknown_user", "expected a person of whom something is known")
+        told = decode(ToldProfile, packed)
+        if told.grave:
+            raise _gone()
+        return told
+
+    def _require_held(self, key: bytes, topic: Topic) -> None:
         if self._partitions is not None and partition_of_key(key) not in self._partitions:
             raise Problem(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "other_partition",
-                f"partition {partition_of_key(key)} of communications is held by another node",
+                f"partition {partition_of_key(key)} of {topic.name} is held by another node",
             )
+
+    def _check(self, workspace: WorkspaceId, template: TemplateName, user: UserId) -> bytes:
+        key = communication_key(workspace, template, user)
+        self._require_held(key, COMMUNICATIONS)
         return key
 
     def _repeat(self, workspace: WorkspaceId, key: bytes, sent: Served, template: TemplateName, user: UserId) -> Read:

@@ -21,7 +21,7 @@ from foresend.bench.telling import Moved
 from schemas.codec import encode
 from schemas.keys import join_key
 from schemas.library import Release
-from schemas.topics import COMMUNICATIONS, LIBRARY
+from schemas.topics import COMMUNICATIONS, LIBRARY, PROFILES
 
 MODEL_PEOPLE_MAX = 1_000
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
@@ -43,7 +43,7 @@ def entries_of(people: list[ModelPerson], users: int) -> Iterator[tuple[bytes, b
 
 def topic_facts(kafka: KafkaSettings) -> dict[str, bytes]:
     """By which facts a node knows the topics that it has read for the same ones, and does not rebuild."""
-    names = [COMMUNICATIONS.name, LIBRARY.name]
+    names = [COMMUNICATIONS.name, PROFILES.name, LIBRARY.name]
     with admin(kafka) as client:
         return {f"topic_id:{one['name']}": str(one["topic_id"]).encode() for one in client.describe_topics(names)}
 

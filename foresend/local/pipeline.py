@@ -22,7 +22,7 @@ from foresend.local.mini_cluster import MiniCluster
 from foresend.local.stillness import wait_for, wait_taken
 from foresend.verification import reading
 from schemas.errors import ConfigError
-from schemas.topics import COMMUNICATIONS, DEAD_LETTERS, Topic
+from schemas.topics import COMMUNICATIONS, DEAD_LETTERS, PROFILES, Topic
 from templates.compiler import compile_release
 from templates.workspace import load
 
@@ -100,10 +100,14 @@ class LocalPath:
         wait_for(self._cache_is_even, "the cache to hold all communications", monotonic() + QUIET_S)
 
     def _cache_is_even(self) -> bool:
-        ends = end_offsets(self.kafka, COMMUNICATIONS)
+        ends = {
+            (topic.name, part): end
+            for topic in (COMMUNICATIONS, PROFILES)
+            for part, end in end_offsets(self.kafka, topic).items()
+        }
         with reading(self.cache) as reader:
             offsets = reader.offsets()
-        return all(offsets.get((COMMUNICATIONS.name, part), 0) >= end for part, end in ends.items())
+        return all(offsets.get(part, 0) >= end for part, end in ends.items())
 
     def _start_serve(self) -> processes.Child:
         port = ports.free_port()
