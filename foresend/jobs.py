@@ -16,9 +16,10 @@ def job_order(
     folder: Path,
     parallelism: int | None = None,
     savepoint: str | None = None,
+    secret: bytes = b"",
 ) -> JobOrder:
     """What to hand to Flink's client: the job's file, and its settings in a file that only we can read."""
-    settings = {"kafka": msgspec.to_builtins(kafka), "source": source, "group": group_of(source)}
+    settings = {"kafka": msgspec.to_builtins(kafka), "source": source, "group": group_of(source), "secret": secret}
     folder.mkdir(parents=True, exist_ok=True)
     settings_file = folder.resolve() / f"settings-{source}.json"
     settings_file.touch(mode=0o600)

@@ -82,6 +82,7 @@ class Profile(Cell):
     tell_at_ms          when what changed is told in the topic `profiles`; 0 where nothing changed
     is_told             the topic holds a record of this person
     reactions           how many opens and clicks came from people, and how many from machines for which reason
+    is_listed           the topic `erased` knows of the erasure, so the state need not
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -122,6 +123,12 @@ class Profile(Cell):
     tell_at_ms: int = 0
     is_told: bool = False
     reactions: dict[str, int] = {}
+    is_listed: bool = False
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether nothing need be kept: the person was erased, all tombstones are written, and a list knows of it."""
+        return self.is_listed and self.is_grave and not self.tombstone_at_ms
 
     def advance(self, position: Position) -> None:
         """Take note of the record that is being applied: versions written from now on name it."""

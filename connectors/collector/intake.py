@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from connectors.collector.answers import Refusal
 from connectors.collector.batches import cut_batch
 from connectors.collector.calls import Reception, decode_call, erasure, event_of
@@ -133,8 +135,9 @@ def take_erasure(user: str, workspace: WorkspaceId, moment: Moment, listed: List
     """
     taken = Taken(workspace)
     asked = erasure(user, Reception(workspace, moment.received_ms, moment.world))
-    taken.records += listed(asked)
-    taken.add(asked)
+    rows = listed(asked)
+    taken.records += rows
+    taken.add(msgspec.structs.replace(asked, properties={"listed": True}) if rows else asked)
     return taken
 
 

@@ -136,9 +136,11 @@ def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
     for other in state.profile.linked:
         if other not in event.via and len(event.via) < VIA_MAX:
             record = _derived(event, "erase", other)
-            kept = {"suppressed": suppressed} if suppressed and other.startswith(ADDRESS_PREFIX) else {}
+            told = {name: value for name, value in event.properties.items() if name == "listed"}
+            if suppressed and other.startswith(ADDRESS_PREFIX):
+                told["suppressed"] = suppressed
             asked = msgspec.structs.replace(
-                _for(event, other), record_id=RecordId(record), id=EventId(record), properties=kept
+                _for(event, other), record_id=RecordId(record), id=EventId(record), properties=told
             )
             _relay([asked], effects)
 

@@ -25,12 +25,14 @@ class JobSettings:
     Flink's client starts the job's process with arguments only, and those are no place for a password.
 
     source  the topic to read: `events`, or a replay topic
+    secret  the installation's, by which the erased are known; none: no list of them is read
     group   consumer group under which offsets are committed at each checkpoint, for others to see the progress
     """
 
     kafka: KafkaSettings
     source: str = topics.EVENTS.name
     group: str = "foresend-personalize"
+    secret: bytes = b""
 
 
 def draw(env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedProgram | None = None) -> StatementSet:
@@ -40,7 +42,9 @@ def draw(env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedP
 
     events = keyed_log(tables, settings.kafka, settings.source, settings.group)
     communications = (
-        events.process(KeyedStepAdapter(program or Personalize(settings.kafka, settings.source)), OUTPUT_TYPE)
+        events.process(
+            KeyedStepAdapter(program or Personalize(settings.kafka, settings.source, settings.secret)), OUTPUT_TYPE
+        )
         .uid(NAME)
         .name(NAME)
     )

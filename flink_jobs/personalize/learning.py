@@ -39,7 +39,7 @@ def open_exposure(state: UserState, event: Event, position: Position, world: Wor
     if len(items) <= OPEN_EXPOSURES_MAX:
         keep_open(state, items, cell.clicks)
         return False
-    waiting = {click.send_id for click in cell.clicks}
+    waiting = {click.send_id for click in cell.clicks if click.waits}
     overflow = next((item for item in items if item.send_id not in waiting), items[0])
     keep_open(state, tuple(item for item in items if item is not overflow), cell.clicks)
     close(state, overflow, RewardKind.NONE, position.log_ms, world, effects)
@@ -111,7 +111,8 @@ def learn_from(state: UserState, exposure: OpenExposure, world: World, *, clicke
 def keep_open(state: UserState, items: tuple[OpenExposure, ...], clicks: tuple[Click, ...]) -> None:
     """Store what waits, and when the first of it is due. A window does not end before a click in it has waited."""
     if clicks:
-        latest = {click.send_id: click.due_ms for click in sorted(clicks, key=lambda click: click.due_ms)}
+        waiting = [click for click in clicks if click.waits]
+        latest = {click.send_id: click.due_ms for click in sorted(waiting, key=lambda click: click.due_ms)}
         items = tuple(
             replace(item, until_ms=latest[item.send_id]) if latest.get(item.send_id, 0) > item.until_ms else item
             for item in items

@@ -56,15 +56,16 @@ def take_contact(state: UserState, event: Event) -> bool:
     return True
 
 
-def keep_suppressed(state: UserState, event: Event) -> None:
-    """Of an erased address, keep why it may not be written to: the erasure itself brings it along."""
+def keep_suppressed(state: UserState, event: Event) -> bool:
+    """Of an erased address, keep why it may not be written to: the erasure brings it along. Returns whether it did."""
     told = event.properties.get("suppressed")
     if not isinstance(told, dict):
-        return
+        return False
     for channel, reason in sorted(told.items()):
         if isinstance(reason, str) and reason in REASONS:
             contact = _suppressed(state.contact.get().contact, channel[:TEXT_MAX], reason, event.at_ms)
             state.contact.put(ContactPart(contact))
+    return bool(state.contact.get().contact.suppressed)
 
 
 def _changed(part: ContactPart, change: ContactChange) -> ContactPart:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from connectors.erasure.graveyard import Graveyard
 from connectors.kafka.settings import KafkaSettings
 from flink_jobs.cells import CELLS, PROFILE, CellName
 from flink_jobs.personalize.effects import Effects
@@ -20,10 +21,15 @@ _HEARTBEATS = frozenset(join_key(SYSTEM_WORKSPACE, HEARTBEAT_USER, str(number)) 
 
 @dataclass(frozen=True)
 class Personalize:
-    """The program of the job `personalize`; `source` is the topic it reads."""
+    """The program of the job `personalize`.
+
+    source  the topic it reads
+    secret  the installation's, by which the erased are known
+    """
 
     kafka: KafkaSettings
     source: str
+    secret: bytes = b""
 
     @property
     def cells(self) -> tuple[CellName, ...]:
@@ -31,15 +37,17 @@ class Personalize:
         return tuple(row.name for row in CELLS)
 
     def open(self) -> "PersonalizeStep":
-        """The step, with worlds read from Kafka."""
-        return PersonalizeStep(WorldReader(self.kafka))
+        """The step, with worlds read from Kafka, and with the list of the erased."""
+        graves = Graveyard.read(self.kafka, self.secret) if self.secret else Graveyard()
+        return PersonalizeStep(WorldReader(self.kafka), graves)
 
 
 class PersonalizeStep:
     """The pure step over cells of bytes."""
 
-    def __init__(self, worlds: Worlds) -> None:
+    def __init__(self, worlds: Worlds, graves: Graveyard | None = None) -> None:
         self._worlds = worlds
+        self._graves = Graveyard() if graves is None else graves
 
     def on_record(self, cells: CellAccess, record: InputRecord) -> Outcome:
         """Decode one record and apply it to its user.
@@ -56,35 +64,42 @@ class PersonalizeStep:
             raise SchemaError(Reason.KEY_MISMATCH, "expected the key workspace|user|record of the event in the value")
         if event.kind is EventKind.HEARTBEAT or event.workspace == SYSTEM_WORKSPACE:
             raise SchemaError(Reason.KEY_MISMATCH, "expected an event of a workspace and user, got one of the system's")
-        state = _load(cells, user_key(event.workspace, event.user))
+        state = self._load(cells, user_key(event.workspace, event.user))
         woken_at_ms = next_deadline_ms(state)
-        return _store(cells, state, on_event(state, event, record.position, self._worlds), woken_at_ms)
+        return self._store(cells, state, on_event(state, event, record.position, self._worlds), woken_at_ms)
 
     def on_deadline(self, cells: CellAccess, key: str, at_ms: int) -> Outcome:
         """Apply what is due for a user by `at_ms`."""
-        state = _load(cells, key.encode())
+        state = self._load(cells, key.encode())
         woken_at_ms = next_deadline_ms(state)
-        return _store(cells, state, on_deadline(state, at_ms, self._worlds), woken_at_ms)
+        return self._store(cells, state, on_deadline(state, at_ms, self._worlds), woken_at_ms)
 
     def close(self) -> None:
         """Leave the topics of the world."""
         if isinstance(self._worlds, WorldReader):
             self._worlds.close()
 
+    def _load(self, cells: CellAccess, key: bytes) -> UserState:
+        """The user's state; of one who was erased and forgotten, the grave that the list remembers."""
+        packed = cells.read(PROFILE.name)
+        state = UserState(key, packed, cells.read)
+        if not packed and (erased_ms := self._graves.erased_ms(*state.owner)):
+            state.profile.is_grave, state.profile.is_listed, state.profile.erased_at_ms = True, True, erased_ms
+        return state
 
-def _load(cells: CellAccess, key: bytes) -> UserState:
-    return UserState(key, cells.read(PROFILE.name), cells.read)
-
-
-def _store(cells: CellAccess, state: UserState, effects: Effects, woken_at_ms: int) -> Outcome:
-    if effects.changed:
-        cells.write(PROFILE.name, encode(state.profile))
-        for cell in state.lazy_cells:
-            packed = cell.packed_change()
-            if packed is not None:
-                cells.write(cell.name, packed)
-    outputs = [OutputRecord(out.key, _packed(out.value), out.topic) for out in effects.outputs]
-    return Outcome(outputs, next_deadline_ms(state), woken_at_ms)
+    def _store(self, cells: CellAccess, state: UserState, effects: Effects, woken_at_ms: int) -> Outcome:
+        if effects.changed and state.profile.is_forgotten:
+            self._graves.bury(*state.owner, state.profile.erased_at_ms)
+            for row in CELLS:
+                cells.write(row.name, b"")
+        elif effects.changed:
+            cells.write(PROFILE.name, encode(state.profile))
+            for cell in state.lazy_cells:
+                packed = cell.packed_change()
+                if packed is not None:
+                    cells.write(cell.name, packed)
+        outputs = [OutputRecord(out.key, _packed(out.value), out.topic) for out in effects.outputs]
+        return Outcome(outputs, next_deadline_ms(state), woken_at_ms)
 
 
 def _packed(value: Versioned | bytes | None) -> bytes | None:

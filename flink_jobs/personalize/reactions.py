@@ -81,15 +81,21 @@ def _wait(
 
 
 def _end_waiting(state: UserState, due_ms: int, world: World, effects: Effects) -> set[str]:
-    """Count the clicks that have waited long enough, each by what there is to say of it by now."""
-    cell = state.exposures.get()
-    clicks = judged(cell.clicks, _sent_ms(state), world.settings.humans)
-    keep_open(state, cell.items, tuple(click for click in clicks if click.due_ms > due_ms))
+    """Count the clicks that have waited long enough, each by what there is to say of it by now.
+
+    Once counted it stays a little longer, as evidence against others.
+    """
+    cell, settings = state.exposures.get(), world.settings.humans
+    clicks = judged(cell.clicks, _sent_ms(state), settings)
+    due = [click for click in clicks if click.due_ms <= due_ms and click.waits]
+    evident_ms = due_ms + max(settings.pair_ms, settings.burst_ms, settings.messages_ms)
+    counted = [replace(click, due_ms=evident_ms, event=b"") for click in due if evident_ms > due_ms]
+    left = [click for click in clicks if click.due_ms > due_ms]
+    keep_open(state, cell.items, (*counted, *left))
     causes: set[str] = set()
-    for click in clicks:
-        if click.due_ms <= due_ms:
-            event = decode_event(click.event)
-            causes |= _count(state, event, "click", click.reason, click.send_id, due_ms, world, effects)
+    for click in due:
+        event = decode_event(click.event)
+        causes |= _count(state, event, "click", click.reason, click.send_id, due_ms, world, effects)
     return causes
 
 

@@ -41,7 +41,8 @@ def erase(state: UserState, event: Event, position: Position, effects: Effects) 
     state.forget()
     state.profile.is_grave = True
     state.profile.erased_at_ms = max(position.log_ms, event.received_ms)
-    keep_suppressed(state, event)
+    is_suppressed = keep_suppressed(state, event)
+    state.profile.is_listed = event.properties.get("listed") is True and not is_suppressed
     _write_graves(state, told, position, effects)
 
 

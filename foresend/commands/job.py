@@ -1,6 +1,7 @@
 """`foresend job personalize`: the Flink job, in a mini-cluster of its own or on the local standalone cluster."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from foresend.jobs import job_order
 from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.mini_cluster import DEFAULT_FOLDER, MiniCluster
 from foresend.processes import exit_on_sigterm
+from foresend.settings.installation import InstallationSettings, secret_of
 from foresend.settings.kafka import add_kafka_arguments, kafka_settings
+from foresend.settings.loading import load
 from schemas import topics
 
 
@@ -29,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the job until it is stopped, or submit it."""
     require("flink", "pyflink")
     kafka = kafka_settings(args)
-    order = job_order(kafka, args.source, args.cluster or args.folder, args.parallelism, args.from_savepoint)
+    secret = secret_of(load(InstallationSettings, "installation", environment=os.environ, file=args.settings))
+    order = job_order(kafka, args.source, args.cluster or args.folder, args.parallelism, args.from_savepoint, secret)
     if args.cluster:
         job = FlinkCluster(args.cluster).submit(order)
         print(job)

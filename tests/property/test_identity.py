@@ -204,6 +204,29 @@ def test_erasing_a_person_erases_the_devices_too() -> None:
     assert tags(path, "device") == {"drama"}
 
 
+def test_of_who_was_erased_and_listed_nothing_is_left_and_nothing_comes_back() -> None:
+    path = loop()
+    path.collect([browsed("jazz", "device", START_MS), identified("ana", "device", START_MS + 1)])
+    path.collect([erased("ana", START_MS + 2, properties={"listed": True})])
+    path.pass_time(START_MS + DAY_MS)
+    assert path.oracle.cells["sample|ana"] == {}
+    assert path.oracle.cells["sample|device"] == {}
+    path.collect([rated("jazz", "ana", START_MS + 1, received_ms=START_MS + 2 * DAY_MS)])
+    path.collect([event(EventKind.REFRESH, "ana", START_MS + 2 * DAY_MS)])
+    assert path.oracle.cells["sample|ana"] == {}
+    path.collect([rated("drama", "ana", START_MS + 3 * DAY_MS)])
+    assert tags(path, "ana") == {"drama"}
+    path.collect([rated("jazz", "ana", START_MS + 1, received_ms=START_MS + 3 * DAY_MS)])
+    assert tags(path, "ana") == {"drama"}
+
+
+def test_of_who_was_erased_without_a_list_the_state_keeps_the_grave() -> None:
+    path = loop()
+    path.collect([rated("jazz", "ana", START_MS), erased("ana", START_MS + 2)])
+    path.pass_time(START_MS + DAY_MS)
+    assert path.profile("ana").is_grave
+
+
 def test_what_was_told_of_an_address_reaches_the_person_it_belongs_to() -> None:
     path = loop()
     bounced = {"bounce_type": "hard"}
