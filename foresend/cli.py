@@ -17,6 +17,7 @@ COMMANDS = {
     "validate": "foresend.commands.validate",
     "release": "foresend.commands.release",
     "models": "foresend.commands.models",
+    "features": "foresend.commands.features",
     "replay": "foresend.commands.replay",
     "verify": "foresend.commands.verify",
     "agents": "foresend.commands.agents",
