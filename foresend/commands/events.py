@@ -10,11 +10,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.collector.intake import stored
-from connectors.collector.reduction import ONLY_BASICS
 from connectors.webhooks.mapping import providers
 from foresend.normalising.files import Payload, payloads
-from foresend.normalising.outcomes import ACCEPTED, REASONS, REFUSED, Refused, told
+from foresend.normalising.outcomes import ACCEPTED, REASONS, REFUSED, Refused, reduced_as_kept, told
 from foresend.normalising.recognising import FORMATS, Looking, understand
 from foresend.settings.installation import InstallationSettings
 from foresend.settings.loading import load
@@ -37,7 +35,7 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
         "--provider", choices=[*providers(), *FORMATS], default="", help="what they are of (default: recognised)"
     )
     normalise.add_argument(
-        "--stored", action="store_true", help="reduced, as a workspace that allows no traits would store them"
+        "--whole", action="store_true", help="as they came, not reduced as by a workspace that keeps every trait it may"
     )
     normalise.add_argument("--json", action="store_true", help="print one JSON object for each payload")
 
@@ -49,14 +47,14 @@ def run(arguments: Namespace) -> int:
     looking = Looking(arguments.provider, time.time_ns() // 1_000_000, secret)
     counts: Counter[str] = Counter()
     for payload in payloads(arguments.paths):
-        line = line_of(payload, looking, arguments.stored)
+        line = line_of(payload, looking, arguments.whole)
         counts[line["status"]] += 1
         sys.stdout.write((msgspec.json.encode(line).decode() if arguments.json else _words(line)) + "\n")
     print(f"{counts[ACCEPTED]} accepted, {counts[REFUSED]} refused", file=sys.stderr)
     return 0
 
 
-def line_of(payload: Payload, looking: Looking, is_stored: bool = False) -> dict[str, Any]:
+def line_of(payload: Payload, looking: Looking, is_whole: bool = False) -> dict[str, Any]:
     """What became of one payload, with the keys that are printed."""
     line: dict[str, Any] = {"file": str(payload.file), "index": payload.index, "provider": "", "status": REFUSED}
     line |= {"events": [], "reason": ""}
@@ -66,7 +64,9 @@ def line_of(payload: Payload, looking: Looking, is_stored: bool = False) -> dict
         found = understand(payload.value, looking)
     except Refused as refused:
         return line | {"reason": refused.reason.value, "detail": str(refused)}
-    events = [one for event in found.events for one in (stored(event, ONLY_BASICS) if is_stored else [event])]
+    # What is made of a mail provider's event has nothing to be reduced.
+    is_whole = is_whole or found.provider in providers()
+    events = found.events if is_whole else [reduced_as_kept(event) for event in found.events]
     return line | {
         "provider": found.provider,
         "status": ACCEPTED,

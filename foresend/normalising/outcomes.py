@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.collector.reduction import Rules, reduced
 from schemas.errors import Reason
 from schemas.events import Event, EventKind
 
@@ -58,6 +59,12 @@ class Understood(msgspec.Struct):
     events: list[Event] = []
     lost: list[Lost] = []
     filled: list[str] = []
+
+
+def reduced_as_kept(event: Event) -> Event:
+    """The event as a workspace stores it that keeps every trait it may keep: without addresses, and so on."""
+    rules = Rules(kept=[*event.traits, *(event.context.get("traits") or {})])
+    return reduced(event, rules)
 
 
 def told(event: Event) -> dict[str, Any]:

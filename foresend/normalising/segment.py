@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from connectors.collector.calls import Call, Reception, decode_call, event_of
+from connectors.collector.record_ids import event_id_of
 from connectors.collector.times import parse_ms
 from connectors.mappings.events import SENDER_KINDS
 from foresend.normalising.outcomes import Lost, Understood
@@ -42,11 +43,13 @@ def is_batch(value: Any) -> bool:
 
 
 def is_like_a_call(value: Any) -> bool:
-    """Whether it has nothing but fields of calls, or a name with what belongs to it, and no type."""
+    """Whether it has nothing but fields of calls, or a name with properties, and no type."""
     if not isinstance(value, dict) or not value or _kind_told(value) is not None:
         return False
-    named = isinstance(value.get("event"), str) and bool(value.keys() & {"properties", *_USERS})
-    return named or (value.keys() <= _ENVELOPE and bool(value.keys() & _PARTS))
+    is_named = isinstance(value.get("event"), str)
+    if is_named and isinstance(value.get("properties"), dict):
+        return True
+    return value.keys() <= _ENVELOPE and (is_named or bool(value.keys() & _PARTS))
 
 
 def understood(value: Any, now_ms: int) -> Understood:
@@ -73,7 +76,12 @@ def _kind_told(value: Object) -> Any:
 def _event(value: Any, around: Object, now_ms: int, filled: list[str]) -> Event:
     raw = msgspec.json.encode(value)
     call = _whole(decode_call(raw), value, filled)
+    if call.message_id in (None, "") and call.message_id_alias in (None, ""):
+        call.message_id = event_id_of(raw)
     sent_at = around.get("sentAt") or around.get("sent_at")
+    if value.get("receivedAt"):
+        # Whoever received it has corrected its time already, by this very difference.
+        sent_at = call.sent_at = call.sent_at_alias = None
     received_ms = _received_ms({"sentAt": sent_at, **value} if sent_at else value, now_ms)
     reception = Reception(WORKSPACE, received_ms, WorldRef(), sent_at, around.get("context") or {})
     try:
