@@ -34,12 +34,12 @@ HUMAN = "human"
 
 
 class Click(msgspec.Struct, frozen=True, array_like=True):
-    """A click that waits for what else comes.
+    """A click that waits for what else comes, or that was counted and is kept as evidence a little longer.
 
     link    a hash of where it leads; empty where nobody told
-    due_ms  log time until which it waits
+    due_ms  log time until which it waits, or is evidence
     reason  why it is a machine's; empty as long as nothing says so
-    event   packed: what features are made of if it was a person's
+    event   packed: what features are made of if it was a person's; empty once it was counted
     """
 
     send_id: SendId
@@ -48,6 +48,11 @@ class Click(msgspec.Struct, frozen=True, array_like=True):
     due_ms: int
     reason: str
     event: bytes
+
+    @property
+    def waits(self) -> bool:
+        """Whether it was not counted yet."""
+        return bool(self.event)
 
 
 def judged(clicks: Sequence[Click], sent_ms: Mapping[SendId, int], settings: HumanSettings) -> tuple[Click, ...]:

@@ -86,10 +86,10 @@ class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
     """
 
     too_soon_ms: int = 5_000
-    pair_ms: int = 1_500
+    pair_ms: int = 1_200
     burst_ms: int = 6_000
     burst_links: int = 3
-    messages_ms: int = 2_000
+    messages_ms: int = 3_000
     hold_ms: int = 2_000
     early_ms: int = 60_000
     early_hold_ms: int = 30_000

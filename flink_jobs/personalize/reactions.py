@@ -91,7 +91,7 @@ def _end_waiting(state: UserState, due_ms: int, world: World, effects: Effects) 
     evident_ms = due_ms + max(settings.pair_ms, settings.burst_ms, settings.messages_ms)
     counted = [replace(click, due_ms=evident_ms, event=b"") for click in due if evident_ms > due_ms]
     left = [click for click in clicks if click.due_ms > due_ms]
-    keep_open(state, cell.items, (*counted, *left))
+    keep_open(state, cell.items, (*counted, *left)[-CLICKS_MAX:])
     causes: set[str] = set()
     for click in due:
         event = decode_event(click.event)
