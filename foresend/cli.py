@@ -18,10 +18,13 @@ COMMANDS = {
     "release": "foresend.commands.release",
     "models": "foresend.commands.models",
     "features": "foresend.commands.features",
+    "contacts": "foresend.commands.contacts",
     "replay": "foresend.commands.replay",
     "verify": "foresend.commands.verify",
     "agents": "foresend.commands.agents",
     "events": "foresend.commands.events",
+    "erase": "foresend.commands.erase",
+    "export": "foresend.commands.export",
     "local": "foresend.local.command",
 }
 """Each command's module, imported only when the command is called: it has `add_parser` and `run`."""

@@ -13,6 +13,7 @@ from connectors.kafka.settings import KafkaSettings
 from foresend import cli
 from foresend.settings import loading
 from foresend.settings.collect import CollectSettings
+from foresend.settings.installation import InstallationSettings
 from foresend.settings.serve import SECTION, ServeSettings
 from schemas.errors import Reason
 from schemas.topics import TOPICS
@@ -199,6 +200,12 @@ def _make_targets() -> set[str]:
 def _variables() -> set[str]:
     """Every variable that the settings of some program read."""
     found = set()
-    for section, kind in (("kafka", KafkaSettings), ("collect", CollectSettings), (SECTION, ServeSettings)):
+    sections = {
+        "kafka": KafkaSettings,
+        "collect": CollectSettings,
+        "installation": InstallationSettings,
+        SECTION: ServeSettings,
+    }
+    for section, kind in sections.items():
         found |= {loading._variable(section, field.name) for field in dataclasses.fields(kind)}
     return found
