@@ -230,7 +230,7 @@ def merge_declared(into: dict[str, DeclaredState], other: dict[str, DeclaredStat
 def _values_of(feature: DeclaredFeature, event: Event) -> Sequence[Any]:
     """What one event adds; without a property each event is 1, or for a share its own name."""
     if not feature.property:
-        return (event.name or str(event.kind),) if feature.kind == "share" else (1.0,)
+        return ((event.name or str(event.kind))[:TEXT_LENGTH_MAX],) if feature.kind == "share" else (1.0,)
     found = islice(values_at(event.properties, feature.property), VALUES_OF_EVENT_MAX)
     if feature.kind == "count":
         return [1.0 for value in found if value is not None]
