@@ -14,7 +14,7 @@ from connectors.kafka.log_reader import GroupProgress
 from connectors.kafka.partitioning import event_partition
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable, StateError
-from schemas.topics import ERASED, EVENTS
+from schemas.topics import ERASED, EVENTS, Topic
 
 GROUP = "foresend-eraser"
 POLL_MS = 1_000
@@ -91,17 +91,22 @@ class Eraser:
 
 
 def wait_until_applied(
-    settings: KafkaSettings, job_group: str, erased: Erased, stop: threading.Event, timeout_s: float = float("inf")
+    settings: KafkaSettings,
+    job_group: str,
+    erased: Erased,
+    stop: threading.Event,
+    timeout_s: float = float("inf"),
+    source: Topic = EVENTS,
 ) -> bool:
-    """Wait until a checkpoint of the job holds what stands in a person's partition now; False where told to stop."""
+    """Wait until a checkpoint of the job holds what stands in a person's partition now; False where it does not."""
     number = event_partition(erased.workspace, erased.user)
     consumer = make_consumer(settings)
     try:
-        part = TopicPartition(EVENTS.name, number)
+        part = TopicPartition(source.name, number)
         end = consumer.end_offsets([part])[part]
     finally:
         consumer.close()
-    progress = GroupProgress(settings, job_group, EVENTS.name)
+    progress = GroupProgress(settings, job_group, source.name)
     waited_s = 0.0
     try:
         while progress.offsets().get(number, 0) < end:

@@ -1,48 +1,35 @@
 """Removes what the topics hold of a person: a tombstone for each living record; compaction does the rest."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from time import monotonic
+from collections.abc import Callable
 
-from kafka import TopicPartition
-
-from connectors.kafka.clients import broker_errors, make_consumer, make_producer
+from connectors.kafka.clients import broker_errors, make_producer
+from connectors.kafka.lookup import records_of
 from connectors.kafka.settings import KafkaSettings
-from schemas.errors import BrokerUnavailable
+from schemas.errors import SchemaError
 from schemas.ids import UserId, WorkspaceId
-from schemas.keys import user_key
-from schemas.topics import EVENTS, EXAMPLES, Topic
+from schemas.keys import split_key, user_key
+from schemas.topics import COMMUNICATIONS, EVENTS, EXAMPLES, Topic
 
 SWEPT = (EVENTS, EXAMPLES)
 """Topics with a record for each thing that happened. Of the others the job itself removes what is a person's."""
-SILENCE_S = 30.0
-POLL_MS = 500
 ACKNOWLEDGE_S = 30.0
 
-
-@dataclass(frozen=True)
-class Living:
-    """A record of a person that no tombstone follows."""
-
-    partition: int
-    key: bytes
+Place = tuple[int, bytes]
+"""Partition and key of a record."""
 
 
-def living_records(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: UserId) -> list[Living]:
-    """Every record of a topic whose key begins with a person's, and that is not removed yet.
+def living_records(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: UserId) -> list[Place]:
+    """Every record of a topic that is a person's, and that no tombstone follows.
 
     Reads the topic to its present end: minutes where it is large. Nothing but keys is held.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    whole = user_key(workspace, user)
-    beginning = whole + b"|"
-    found: dict[tuple[int, bytes], bool] = {}
-    for partition, key, is_there in _keys(settings, topic):
-        if key == whole or key.startswith(beginning):
-            found[partition, key] = is_there
-    return [Living(partition, key) for (partition, key), is_there in found.items() if is_there]
+    found: dict[Place, bool] = {}
+    for record in records_of(settings, topic, _is_of(topic, workspace, user)):
+        found[record.partition, record.key] = record.value is not None
+    return [place for place, is_there in found.items() if is_there]
 
 
 def sweep(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: UserId) -> int:
@@ -57,7 +44,7 @@ def sweep(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: U
     producer = make_producer(settings, linger_ms=5)
     try:
         with broker_errors(f"topic {topic.name} is swept"):
-            sent = [producer.send(topic.name, key=one.key, value=None, partition=one.partition) for one in living]
+            sent = [producer.send(topic.name, key=key, value=None, partition=partition) for partition, key in living]
             for future in sent:
                 future.get(ACKNOWLEDGE_S)
     finally:
@@ -65,24 +52,18 @@ def sweep(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: U
     return len(living)
 
 
-def _keys(settings: KafkaSettings, topic: Topic) -> Iterator[tuple[int, bytes, bool]]:
-    """Partition, key, and whether there is a value, of every record."""
-    consumer = make_consumer(settings)
+def _is_of(topic: Topic, workspace: WorkspaceId, user: UserId) -> Callable[[bytes], bool]:
+    """Whether a record's key is a person's."""
+    whole = user_key(workspace, user)
+    if topic.name == COMMUNICATIONS.name:
+        return lambda key: _owner_of_communication(key) == (workspace, user)
+    beginning = whole + b"|"
+    return lambda key: key == whole or key.startswith(beginning)
+
+
+def _owner_of_communication(key: bytes) -> tuple[str, str] | None:
     try:
-        with broker_errors(f"topic {topic.name} is read"):
-            parts = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-            consumer.assign(parts)
-            consumer.seek_to_beginning(*parts)
-            ends = consumer.end_offsets(parts)
-        heard = monotonic()
-        while any(consumer.position(part) < ends[part] for part in parts):
-            with broker_errors(f"topic {topic.name} is read"):
-                batches = consumer.poll(timeout_ms=POLL_MS, max_records=5_000)
-            for part, records in batches.items():
-                heard = monotonic()
-                for record in records:
-                    yield part.partition, record.key or b"", record.value is not None
-            if monotonic() - heard > SILENCE_S:
-                raise BrokerUnavailable(f"expected more records of topic {topic.name}, got none for {SILENCE_S:.0f} s")
-    finally:
-        consumer.close()
+        workspace, _, user = split_key(key, 3)
+    except SchemaError:
+        return None
+    return workspace, user
