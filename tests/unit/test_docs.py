@@ -15,6 +15,7 @@ from foresend.settings import loading
 from foresend.settings.collect import CollectSettings
 from foresend.settings.installation import InstallationSettings
 from foresend.settings.serve import SECTION, ServeSettings
+from foresend.settings.webhooks import WebhookSettings
 from schemas.errors import Reason
 from schemas.topics import TOPICS
 from tests.support import documents
@@ -203,6 +204,7 @@ def _variables() -> set[str]:
     sections = {
         "kafka": KafkaSettings,
         "collect": CollectSettings,
+        "webhooks": WebhookSettings,
         "installation": InstallationSettings,
         SECTION: ServeSettings,
     }
