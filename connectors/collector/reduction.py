@@ -17,10 +17,15 @@ _V6_BITS = 48
 _BASIC_TRAITS = frozenset({"locale", "timezone", "consent"})
 _TAKEN = frozenset({Meaning.SENSITIVE, Meaning.EMAIL, Meaning.PHONE, Meaning.PERSON, Meaning.SECRET, Meaning.PLACE})
 _NEVER_A_TRAIT = _TAKEN - {Meaning.PERSON} | {Meaning.IP}
+_PLAIN = Meaning.PLAIN
 _AS_IT_IS = frozenset({Meaning.PLAIN, Meaning.COUNTRY, Meaning.REGION})
 _DEVICE_TAKEN = frozenset({"name", "token", "advertisingId"})
-_CONTEXT_APART = frozenset({"ip", "traits", "consent", "userAgent", "location", "device"})
+_CONTEXT_KEPT = frozenset({"consent", "userAgent"})
+_CONTEXT_REDUCED = frozenset({"ip", "traits", "location"})
+_CONTEXT_APART = _CONTEXT_KEPT | _CONTEXT_REDUCED | {"device"}
 _NO_VALUE = object()
+_TOLD_KINDS = tuple(sorted(SENDER_KINDS, reverse=True))
+"""`track` among the first: a tuple is searched by identity, and members of an enumeration are slow to hash."""
 
 Object = dict[str, Any]
 
@@ -44,7 +49,7 @@ ONLY_BASICS = Rules()
 
 def reduced(event: Event, rules: Rules) -> Event:
     """The event as it may be stored: the very same where nothing has to go."""
-    if event.kind not in SENDER_KINDS:
+    if event.kind not in _TOLD_KINDS:
         return event
     context = reduced_context(event.context, rules, event.at_ms)
     properties = _reduced_properties(event, rules)
@@ -77,17 +82,15 @@ def reduced_traits(traits: Object, rules: Rules, at_ms: int) -> Object:
 
 def reduced_context(context: Object, rules: Rules = ONLY_BASICS, at_ms: int = 0) -> Object:
     """The context as it may be stored: networks for addresses, traits and places reduced, URLs without tokens."""
-    parts = {name: context[name] for name in _CONTEXT_APART & context.keys()} if context else {}
-    rest = {name: value for name, value in context.items() if name not in _CONTEXT_APART} if parts else context
-    found = reduced_values(rest, rules.meanings, at_ms)
-    if not parts:
-        return found
-    kept = {
-        name: value for name, part in parts.items() if (value := _context_part(name, part, rules, at_ms)) is not None
-    }
-    if found is rest and all(kept.get(name) is part for name, part in parts.items()):
+    if not _is_suspicious_context(context, rules.meanings):
         return context
-    return {**found, **kept}
+    found: Object = {}
+    for name, value in context.items():
+        if name in _CONTEXT_APART:
+            _put(found, name, _context_part(name, value, rules, at_ms))
+        else:
+            found |= _rebuilt({name: value}, rules.meanings, at_ms, 1)
+    return found
 
 
 def reduced_values(values: Object, meanings: Meanings, at_ms: int) -> Object:
@@ -132,14 +135,29 @@ def _context_part(name: str, part: Any, rules: Rules, at_ms: int) -> Any:
         return coarse_place(part)
     if name == "device" and isinstance(part, dict):
         # A device's name is nearly always its owner's; the others say which one it is, or reach it.
-        return {key: value for key, value in part.items() if key not in _DEVICE_TAKEN}
+        kept = {key: value for key, value in part.items() if key not in _DEVICE_TAKEN}
+        return reduced_values(kept, rules.meanings, at_ms)
     return part
+
+
+def _is_suspicious_context(context: Object, meanings: Meanings) -> bool:
+    for name, value in context.items():
+        if name == "device":
+            if type(value) is not dict or not _DEVICE_TAKEN.isdisjoint(value) or _is_suspicious(value, meanings, 2):
+                return True
+        elif name in _CONTEXT_REDUCED:
+            return True
+        elif name not in _CONTEXT_KEPT and (meanings[name] is not _PLAIN or _may_identify(value, meanings, 1)):
+            return True
+    return False
 
 
 def _is_suspicious(values: Object, meanings: Meanings, depth: int) -> bool:
     """Whether something may have to go. Told apart because most events pass, and are then not copied."""
     for name, value in values.items():
-        if meanings[name] not in _AS_IT_IS or _may_identify(value, meanings, depth):
+        # The bare comparison comes first: this is asked of every name of every event.
+        meaning = meanings[name]
+        if (meaning is not _PLAIN and meaning not in _AS_IT_IS) or _may_identify(value, meanings, depth):
             return True
     return False
 
