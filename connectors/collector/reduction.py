@@ -142,12 +142,11 @@ def _context_part(name: str, part: Any, rules: Rules, at_ms: int) -> Any:
 
 def _is_suspicious_context(context: Object, meanings: Meanings) -> bool:
     for name, value in context.items():
-        if name == "device":
-            if type(value) is not dict or not _DEVICE_TAKEN.isdisjoint(value) or _is_suspicious(value, meanings, 2):
-                return True
-        elif name in _CONTEXT_REDUCED:
+        if name in _CONTEXT_KEPT:
+            continue
+        if name in _CONTEXT_REDUCED or meanings[name] is not _PLAIN or _may_identify(value, meanings, 1):
             return True
-        elif name not in _CONTEXT_KEPT and (meanings[name] is not _PLAIN or _may_identify(value, meanings, 1)):
+        if name == "device" and (type(value) is not dict or not _DEVICE_TAKEN.isdisjoint(value)):
             return True
     return False
 
