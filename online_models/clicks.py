@@ -75,8 +75,8 @@ def judged(clicks: Sequence[Click], sent_ms: Mapping[SendId, int], settings: Hum
 
 
 def _by_speed(click: Click, sent_ms: Mapping[SendId, int], settings: HumanSettings) -> str:
-    sent = sent_ms.get(click.send_id, 0)
-    return Evidence.SPEED if sent and click.at_ms - sent < settings.too_soon_ms else ""
+    sent, too_soon_ms = sent_ms.get(click.send_id, 0), settings.too_soon_ms
+    return Evidence.SPEED if sent and too_soon_ms and click.at_ms - sent < too_soon_ms else ""
 
 
 def _link(click: Click) -> tuple[str, bytes]:

@@ -12,6 +12,7 @@ from schemas.library import (
     DeclaredFeature,
     FeatureSettings,
     Field,
+    HumanSettings,
     LearningSettings,
     MessageClass,
     Pair,
@@ -159,6 +160,7 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
         ),
         link_hosts=tuple(value.get("links", {}).get("hosts", ())),
         consent=_consent(value.get("consent", {})),
+        humans=HumanSettings(**value.get("humans", {})),
         traits=TraitSettings(**{name: tuple(names) for name, names in value.get("traits", {}).items()}),
         declared=tuple(_declared(feature) for feature in features.get("declared", ())),
     )
