@@ -104,16 +104,19 @@ def _at_ms(piece: Piece, mapping: ProviderMapping, received_ms: int) -> int:
     told = text_at(piece.value, mapping.time.paths)
     if not told:
         return received_ms
-    if mapping.time.unit == "iso":
-        at_ms = parse_ms(told, "time of the event")
-    else:
-        try:
-            at_ms = int(Decimal(told) * 1000)
-        except (ValueError, ArithmeticError):
-            raise SchemaError(Reason.WRONG_TYPE, "time of the event: expected seconds since 1970") from None
+    at_ms = parse_ms(told, "time of the event") if mapping.time.unit == "iso" else _millis(told)
     if not 0 <= at_ms < MILLIS_END:
         raise SchemaError(Reason.TIME_OUT_OF_RANGE, "time of the event: expected one after 1970, got another")
     return at_ms
+
+
+def _millis(seconds: str) -> int:
+    """Whole milliseconds. Compared before it is made whole: a number of a million digits is quickly written."""
+    try:
+        millis = Decimal(seconds) * 1000
+        return int(millis) if 0 <= millis < MILLIS_END else -1
+    except (ValueError, ArithmeticError):
+        raise SchemaError(Reason.WRONG_TYPE, "time of the event: expected seconds since 1970") from None
 
 
 def _address(piece: Piece, paths: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from cryptography.x509 import verification
 
 from connectors.webhooks.paths import text_at
 from connectors.webhooks.verifying import Doubt, Request, Unverified, Verified, check_json
+from schemas.errors import TransientError
 from schemas.ids import WorkspaceId
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -29,6 +30,8 @@ HOST = re.compile(r"sns\.[a-z0-9-]{1,32}\.amazonaws\.com(\.cn)?")
 SIGNER = "sns.amazonaws.com"
 CERTIFICATES_MAX = 64
 """Certificates remembered: one for each region, and those before them."""
+FETCHES_MAX = 4
+"""At once: a topic's name is no secret, and whoever knows it must not make us ask Amazon without end."""
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -38,6 +41,10 @@ _SIGNED = {
     "UnsubscribeConfirmation": _CONFIRMATION,
 }
 _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  version 1 is theirs
+
+
+class TooManyCertificates(TransientError):
+    """Others are being fetched. Those that are known already still do."""
 
 
 class SnsVerifier:
@@ -51,6 +58,7 @@ class SnsVerifier:
         self._fetch = fetch
         self._roots = x509.load_pem_x509_certificates(roots) if roots else []
         self._certificates: OrderedDict[str, list[x509.Certificate]] = OrderedDict()
+        self._fetching = 0
 
     async def verify(self, request: Request) -> Verified:
         """Whose topic it came by.
@@ -79,14 +87,22 @@ class SnsVerifier:
         """The signer's certificate, and those it came with."""
         found = self._certificates.get(address)
         if found is None:
-            try:
-                found = x509.load_pem_x509_certificates(await self._fetch(address))
-            except ValueError:
-                raise Unverified(Doubt.BAD_CERTIFICATE, "expected a certificate, got other bytes") from None
+            found = await self._fetched(address)
             self._certificates[address] = found
             while len(self._certificates) > CERTIFICATES_MAX:
                 self._certificates.popitem(last=False)
         return found
+
+    async def _fetched(self, address: str) -> list[x509.Certificate]:
+        if self._fetching >= FETCHES_MAX:
+            raise TooManyCertificates("expected to fetch fewer certificates at once")
+        self._fetching += 1
+        try:
+            return x509.load_pem_x509_certificates(await self._fetch(address))
+        except ValueError:
+            raise Unverified(Doubt.BAD_CERTIFICATE, "expected a certificate, got other bytes") from None
+        finally:
+            self._fetching -= 1
 
 
 def is_of_sns(address: str) -> bool:

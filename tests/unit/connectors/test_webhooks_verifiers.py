@@ -13,8 +13,8 @@ from connectors.webhooks.fetching import fetch
 from connectors.webhooks.mailgun import MailgunVerifier
 from connectors.webhooks.postmark import PostmarkVerifier
 from connectors.webhooks.sendgrid import SendGridVerifier
-from connectors.webhooks.sns import CERTIFICATES_MAX, SnsVerifier, is_of_sns
-from connectors.webhooks.verifying import Doubt, Unverified
+from connectors.webhooks.sns import CERTIFICATES_MAX, FETCHES_MAX, SnsVerifier, is_of_sns
+from connectors.webhooks.verifying import Doubt, Request, Unverified
 from schemas.errors import ConfigError, TransientError
 from tests.support.collecting import NOW, NOW_MS, SHOP
 from tests.support.sns_signing import (
@@ -239,6 +239,31 @@ def test_a_certificate_that_cannot_be_fetched_now_is_no_doubt() -> None:
     amazon.is_away = True
     with pytest.raises(TransientError):
         by_ses({}).verified_by(sns(amazon))
+
+
+def test_only_so_many_certificates_are_fetched_at_once() -> None:
+    async def hear_many() -> list[Any]:
+        release = asyncio.Event()
+
+        async def slow(_address: str) -> bytes:
+            await release.wait()
+            return sns_signer().certificate
+
+        verifier = SnsVerifier({TOPIC: SHOP}, slow)
+        messages = [
+            {**notification(), "SigningCertURL": CERTIFICATE_URL.replace("0123", str(n))}
+            for n in range(FETCHES_MAX + 1)
+        ]
+        requests = [Request({}, b"", json.loads(sns_signer().sign(one)), NOW_MS) for one in messages]
+        waiting = [asyncio.create_task(verifier.verify(one)) for one in requests]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        release.set()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    *believed, refused = asyncio.run(hear_many())
+
+    assert [one.workspace for one in believed] == [SHOP] * FETCHES_MAX
+    assert isinstance(refused, TransientError)
 
 
 def test_a_subscription_is_confirmed_at_amazon_only() -> None:
