@@ -33,11 +33,15 @@ class Unwrap(_Part, frozen=True):
 
 
 class Names(_Part, frozen=True):
-    """Event names: `names` by the provider's name, or by `name/qualifier`. None: it tells of no person."""
+    """Event names: `names` by the provider's name, or by `name/qualifier`. None: it tells of no person.
+
+    unnamed  one of these paths must be there in an event without a name, which is then called as `""` says
+    """
 
     paths: Paths
     names: dict[str, str | None]
     qualifiers: Paths = ()
+    unnamed: Paths = ()
 
 
 class Time(_Part, frozen=True):

@@ -18,7 +18,7 @@ from connectors.contacts.addresses import address_user, normalised_email
 from connectors.webhooks.bounces import bounce_of
 from connectors.webhooks.cutting import Piece
 from connectors.webhooks.mapping import RECEIVED, ProviderMapping
-from connectors.webhooks.paths import text_at
+from connectors.webhooks.paths import found_at, text_at
 from schemas.errors import Reason, SchemaError
 from schemas.events import MILLIS_END, Event, EventKind, check_time
 from schemas.ids import ID_LENGTH_MAX, EventId, UserId, WorkspaceId
@@ -65,7 +65,7 @@ def event_name(piece: Piece, mapping: ProviderMapping) -> str | None:
         qualified = f"{told}/{text_at(piece.value, [path])}"
         if qualified in names:
             return names[qualified]
-    if told not in names:
+    if told not in names or not (told or any(True for _ in found_at(piece.value, mapping.event.unnamed))):
         raise SchemaError(Reason.UNKNOWN_KIND, f"expected one of {', '.join(filter(None, names))}, got another event")
     return names[told]
 

@@ -1,5 +1,6 @@
 """Calls of Segment's spec: one, a batch, or an example that leaves out what every call has."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from connectors.collector.times import parse_ms
 from connectors.mappings.events import SENDER_KINDS
 from foresend.normalising.outcomes import Lost, Understood
 from schemas.errors import Reason, SchemaError
-from schemas.events import Event, EventKind
+from schemas.events import MILLIS_END, Event, EventKind
 from schemas.ids import WorkspaceId
 from schemas.worlds import WorldRef
 
@@ -27,6 +28,8 @@ _PARTS = frozenset({"context", "traits", "properties", "integrations"})
 _USERS = ("userId", "user_id", "anonymousId", "anonymous_id")
 _RECEIVED = ("receivedAt", "sentAt", "sent_at", "timestamp", "originalTimestamp")
 """When a call was received, if it were received when it says itself."""
+_SECONDS_MAX = 100_000_000_000
+"""In the year 5138; a larger number is one of milliseconds."""
 
 Object = dict[str, Any]
 
@@ -49,7 +52,10 @@ def is_like_a_call(value: Any) -> bool:
     is_named = isinstance(value.get("event"), str)
     if is_named and isinstance(value.get("properties"), dict):
         return True
-    return value.keys() <= _ENVELOPE and (is_named or bool(value.keys() & _PARTS))
+    parts = [name for name in _PARTS if isinstance(value.get(name), dict)]
+    if value.keys() <= _ENVELOPE:
+        return bool(parts) or (is_named and bool(value.keys() & {*_USERS}))
+    return bool(parts) and any(isinstance(value.get(name), str) for name in ("userId", "anonymousId"))
 
 
 def understood(value: Any, now_ms: int) -> Understood:
@@ -74,6 +80,7 @@ def _kind_told(value: Object) -> Any:
 
 
 def _event(value: Any, around: Object, now_ms: int, filled: list[str]) -> Event:
+    value = {name: _iso(one) if name in _RECEIVED else one for name, one in value.items()}
     raw = msgspec.json.encode(value)
     call = _whole(decode_call(raw), value, filled)
     if call.message_id in (None, "") and call.message_id_alias in (None, ""):
@@ -92,6 +99,14 @@ def _event(value: Any, around: Object, now_ms: int, filled: list[str]) -> Event:
     # Its times contradict each other; it is an example, so that it happened when it says is enough.
     call.sent_at = call.sent_at_alias = call.timestamp
     return event_of(call, raw, Reception(WORKSPACE, parse_ms(call.timestamp, "timestamp"), WorldRef()))
+
+
+def _iso(told: Any) -> Any:
+    """A time as ISO 8601, if it was a number of seconds or milliseconds."""
+    if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 <= told < MILLIS_END:
+        return told
+    seconds = told / 1000 if told > _SECONDS_MAX else told
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _whole(call: Call, value: Object, filled: list[str]) -> Call:

@@ -211,6 +211,15 @@ def test_a_list_of_another_system_is_not_one_of_ours() -> None:
     assert "list_id" not in event.properties
 
 
+def test_only_mail_that_was_received_has_no_name() -> None:
+    [received] = events("mailgun", {"recipient": "us@shop.example", "sender": "ann@example.com", "body-plain": "Hi"})
+    assert received.name == "Email Received"
+    for provider in ("mailgun", "postmark", "ses"):
+        with pytest.raises(SchemaError) as caught:
+            events(provider, {"recipient": "ann@example.com", "Recipient": "ann@example.com"})
+        assert caught.value.reason is Reason.UNKNOWN_KIND
+
+
 def test_pieces_are_bounded() -> None:
     assert len(cut([sendgrid(event="open")] * (PIECES_MAX + 1), providers()["sendgrid"])) == PIECES_MAX
 

@@ -66,6 +66,7 @@ def test_times_that_contradict_each_other_are_examples() -> None:
         ({"context": {"locale": "de-DE"}}, ["type", "user"], {"type": "identify"}),
         ({"type": "group", "userId": "ann"}, ["group"], {"properties": {"groupId": "unknown"}}),
         ({"action": "alias", "user_id": "ann"}, ["previous"], {"linked": "unknown"}),
+        ({"userId": "ann", "traits": {}, "own": 1}, ["type"], {"type": "identify", "userId": "ann"}),
         ({"groupId": "g", "traits": {}}, ["type", "user"], {"type": "group"}),
         ({"name": "Home", "properties": {}}, ["type", "user"], {"type": "page", "name": "Home"}),
     ],
@@ -75,6 +76,12 @@ def test_what_examples_leave_out_is_filled_in_and_told(value: Any, filled: list[
     assert (found["status"], found["filled"]) == ("accepted", filled)
     [event] = found["events"]
     assert {name: event.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("told", [1_500_000_000, 1_500_000_000_000, 1_500_000_000.0])
+def test_times_may_be_numbers(told: float) -> None:
+    [event] = line({**CALL, "timestamp": told})["events"]
+    assert event["at_ms"] == 1_500_000_000_000
 
 
 def test_the_same_bytes_are_the_same_event() -> None:
@@ -159,7 +166,7 @@ def test_metarank_and_gorse_are_converted() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, 1, "x", [], {}, [1], {"event": 1}, {"type": "email.opened", "data": {}}, {"headers": {}}]
+    "value", [None, 1, "x", [], {}, [1], {"event": "processed"}, {"type": "email.opened", "data": {}}, {"headers": {}}]
 )
 def test_anything_else_is_of_no_known_provider(value: Any) -> None:
     found = line(value)
