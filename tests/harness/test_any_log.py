@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from flink_jobs.personalize.oracle import Oracle
-from flink_jobs.records import InputRecord
+from flink_jobs.records import InputRecord, OutputRecord
 from schemas.codec import decode, encode
 from schemas.decisions import Communication
 from schemas.events import decode_event
@@ -16,6 +16,7 @@ from schemas.ids import ReleaseId
 from schemas.keys import event_key
 from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
+from schemas.topics import EXAMPLES, PROFILES
 from schemas.versions import Position
 from tests.support.events import DAY_MS, HOUR_MS, START_MS, WORKSPACE
 from tests.support.fixed_worlds import FixedProgram
@@ -106,16 +107,16 @@ def program(sample_release: Release) -> FixedProgram:
     )
 
 
-def by_key(harness: OperatorHarness) -> dict[bytes, list[bytes | None]]:
+def by_key(outputs: list[OutputRecord]) -> dict[bytes, list[bytes | None]]:
     found: dict[bytes, list[bytes | None]] = {}
-    for output in harness.outputs:
+    for output in outputs:
         found.setdefault(output.key, []).append(output.value)
     return found
 
 
 def restored(harness: OperatorHarness, program: FixedProgram) -> OperatorHarness:
     again = OperatorHarness(program, restored=harness.snapshot())
-    again.outputs, again.dead_letters = harness.outputs, harness.dead_letters
+    again.outputs, again.told, again.dead_letters = harness.outputs, harness.told, harness.dead_letters
     return again
 
 
@@ -140,9 +141,13 @@ def test_timers_restores_and_flink_itself_make_no_difference(
     oracle.advance(end_ms)
 
     assert woken.snapshot() == slept.snapshot()
-    assert by_key(woken) == by_key(slept)
+    assert by_key(woken.outputs) == by_key(slept.outputs)
     assert woken.dead_letters == slept.dead_letters
-    assert {key: values[-1] for key, values in by_key(slept).items()} == oracle.communications
+    assert {key: values[-1] for key, values in by_key(slept.outputs).items()} == oracle.communications
+    for topic in (PROFILES.name, EXAMPLES.name):
+        assert by_key(woken.told[topic]) == by_key(slept.told[topic])
+        assert {key: values[-1] for key, values in by_key(slept.told[topic]).items()} == oracle.told[topic]
+        assert oracle.told[topic]
     assert {key: cells for key, cells in oracle.cells.items() if cells} == slept.snapshot()[0]
 
 
@@ -151,7 +156,7 @@ def test_what_is_written_for_a_user_is_always_whole(seed: int, program: FixedPro
     harness = OperatorHarness(program)
     for record in Script(seed, sample_release).records:
         harness.send_record(record)
-    for values in by_key(harness).values():
+    for values in by_key(harness.outputs).values():
         written = [decode(Communication, value) for value in values if value]
         versions = [entry.version for entry in written]
         assert versions == sorted(set(versions))

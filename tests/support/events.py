@@ -63,6 +63,7 @@ def exposed(entry: Communication, send_id: str, at_ms: int, candidate: int = 0, 
         variants=decision.variants_of(candidate),
         features=tuple(0.5 for _ in decision.slots),
         policy=decision.policy,
+        vector=decision.vector,
     )
     return event(EventKind.EXPOSURE, decision.user, at_ms, exposure=shown, **fields)
 
