@@ -96,13 +96,16 @@ class FlinkRest:
         """Cancel; checkpoints stay."""
         self._ask("PATCH", f"/jobs/{job}?mode=cancel", None)
 
-    def stop_with_savepoint(self, job: str, timeout_s: float = SAVEPOINT_S) -> str:
+    def stop_with_savepoint(self, job: str, timeout_s: float = SAVEPOINT_S, *, canonical: bool = False) -> str:
         """Stop the job and return the path its state was saved under.
+
+        canonical  in Flink's own form, which holds what is there now and nothing of what was overwritten
 
         Raises:
             ProcessFailed: the savepoint failed or took too long.
         """
-        trigger = self._ask("POST", f"/jobs/{job}/stop", {"drain": False})["request-id"]
+        asked = {"drain": False, "formatType": "CANONICAL" if canonical else "NATIVE"}
+        trigger = self._ask("POST", f"/jobs/{job}/stop", asked)["request-id"]
         deadline = monotonic() + timeout_s
         while monotonic() < deadline:
             found = self.get(f"/jobs/{job}/savepoints/{trigger}")

@@ -16,13 +16,14 @@ READY_S = 60.0
 
 
 class ServeProcess:
-    """One node on a folder and port that stay the same over restarts; it serves the workspace of `messages`."""
+    """One node on a folder and port that stay the same over restarts; it serves one workspace."""
 
-    def __init__(self, folder: Path, port: int, bootstrap: str) -> None:
+    def __init__(self, folder: Path, port: int, bootstrap: str, workspace: str = WORKSPACE) -> None:
         self.cache = folder / "cache"
         self.log = folder / "serve.log"
         self.port = port
         self._bootstrap = bootstrap
+        self._workspace = workspace
         self._child: processes.Child | None = None
 
     @property
@@ -33,7 +34,7 @@ class ServeProcess:
 
     def start(self) -> processes.Child:
         command = ["serve", "--port", str(self.port), "--folder", str(self.cache), "--bootstrap", self._bootstrap]
-        command += ["--workspace-id", WORKSPACE]
+        command += ["--workspace-id", self._workspace]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._child = processes.start(
             processes.Program(
