@@ -26,7 +26,7 @@ from schemas.ids import WorkspaceId
 Fetch = Callable[[str], Awaitable[bytes]]
 """What an address answers; raises TransientError where it does not."""
 
-HOST = re.compile(r"sns\.[a-z0-9-]{1,32}\.amazonaws\.com(\.cn)?")
+HOST = re.compile(r"sns\.(?P<region>[a-z0-9-]{1,32})\.(?P<suffix>amazonaws\.com(\.cn)?)")
 SIGNER = "sns.amazonaws.com"
 CERTIFICATES_MAX = 64
 """Certificates remembered: one for each region, and those before them."""
@@ -79,7 +79,7 @@ class SnsVerifier:
         if not is_of_sns(address) or not urlsplit(address).path.endswith(".pem"):
             raise Unverified(Doubt.WRONG_HOST, "expected a certificate on a host of Amazon SNS, got another address")
         chain = await self._chain(address)
-        check_chain(chain, self._roots, request.now_ms)
+        check_chain(chain, self._roots, signers_of(urlsplit(address).netloc), request.now_ms)
         _check_signature(chain[0], payload, fields)
         return Verified(workspace, visit=_to_visit(payload))
 
@@ -109,18 +109,35 @@ def is_of_sns(address: str) -> bool:
     """Whether it is an address of Amazon SNS, by https, and nothing but that."""
     try:
         parts = urlsplit(address)
-        port = parts.port
     except ValueError:
         return False
     return (
         parts.scheme == "https"
         and HOST.fullmatch(parts.netloc) is not None
-        and port is None
         and not re.search(r"[\s\\\x00-\x1f\x7f]", address)
     )
 
 
-def check_chain(chain: list[x509.Certificate], roots: list[x509.Certificate], now_ms: int) -> None:
+def signers_of(host: str) -> frozenset[str]:
+    """The names that SNS may sign by whose certificate this host gave: those of its own region only.
+
+    Source: `signingCertCommonName` of AWS's SDK for Java 2, package `messagemanager`.
+
+    >>> sorted(signers_of("sns.af-south-1.amazonaws.com"))[1:3]
+    ['sns-signing.af-south-1.amazonaws.com', 'sns.af-south-1.amazonaws.com']
+    """
+    found = HOST.fullmatch(host)
+    if found is None:
+        return frozenset()
+    region, suffix = found["region"], found["suffix"]
+    names = {f"sns-signing.{region}.{suffix}", f"sns.{region}.{suffix}", f"sns-{region}.{suffix}"}
+    government = {"sns-us-gov-west-1.amazonaws.com"} if region.startswith("us-gov-") else set()
+    return frozenset(names | government | ({SIGNER} if suffix == "amazonaws.com" else set()))
+
+
+def check_chain(
+    chain: list[x509.Certificate], roots: list[x509.Certificate], signers: frozenset[str], now_ms: int
+) -> None:
     """Refuse a certificate that is not of SNS, not valid now, or, where there are roots, not descended from them.
 
     Raises:
@@ -130,13 +147,14 @@ def check_chain(chain: list[x509.Certificate], roots: list[x509.Certificate], no
     leaf = chain[0]
     if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
         raise Unverified(Doubt.BAD_CERTIFICATE, "expected a certificate that is valid now")
-    if SIGNER not in _names(leaf):
-        raise Unverified(Doubt.BAD_CERTIFICATE, f"expected a certificate of {SIGNER}, got another's")
+    name = next((one for one in _names(leaf) if one in signers), None)
+    if name is None:
+        raise Unverified(Doubt.BAD_CERTIFICATE, f"expected a certificate of {SIGNER} or its region, got another's")
     if not roots:
         return
     policy = verification.PolicyBuilder().store(verification.Store(roots)).time(now)
     try:
-        policy.build_server_verifier(x509.DNSName(SIGNER)).verify(leaf, chain[1:])
+        policy.build_server_verifier(x509.DNSName(name)).verify(leaf, chain[1:])
     except verification.VerificationError:
         raise Unverified(Doubt.BAD_CERTIFICATE, "expected a certificate descended from the roots") from None
 

@@ -227,11 +227,22 @@ def test_a_certificate_of_somebody_else_or_out_of_date_is_refused() -> None:
     assert doubted(by_ses({}), sns(Amazon(b"no certificate"))) is Doubt.BAD_CERTIFICATE
 
 
+def test_a_region_may_sign_by_a_name_of_its_own_but_not_by_anothers() -> None:
+    regional = signer(sns_authority(), NOW, name="sns-signing.eu-west-1.amazonaws.com")
+    assert Signed(regional.sign(notification())).verified_by(sns(Amazon(regional.certificate))).workspace == SHOP
+    foreign = signer(sns_authority(), NOW, name="sns-signing.af-south-1.amazonaws.com")
+    assert doubted(Signed(foreign.sign(notification())), sns(Amazon(foreign.certificate))) is Doubt.BAD_CERTIFICATE
+
+
 def test_without_roots_the_name_and_the_dates_are_still_checked() -> None:
     unknown = signer(authority(NOW), NOW)
     assert Signed(unknown.sign(notification())).verified_by(sns(Amazon(unknown.certificate), b"")).workspace == SHOP
-    other = signer(authority(NOW), NOW, name="mail.example.com")
-    assert doubted(Signed(other.sign(notification())), sns(Amazon(other.certificate), b"")) is Doubt.BAD_CERTIFICATE
+    for other in (
+        signer(authority(NOW), NOW, name="mail.example.com"),
+        signer(authority(NOW), NOW, valid=timedelta(seconds=-1)),
+    ):
+        signed = Signed(other.sign(notification()))
+        assert doubted(signed, sns(Amazon(other.certificate), b"")) is Doubt.BAD_CERTIFICATE
 
 
 def test_a_certificate_that_cannot_be_fetched_now_is_no_doubt() -> None:
