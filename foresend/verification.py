@@ -1,10 +1,12 @@
 """Hold the cache against the truth: a plain fold of the log."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Generic, TypeVar
 
 from connectors.cache.store import CacheReader
 from connectors.kafka.log_reader import read_log
@@ -17,6 +19,11 @@ from schemas.codec import decode
 from schemas.decisions import Communication
 from schemas.errors import StateError
 from schemas.keys import split_key
+from schemas.profiles import ToldProfile
+
+Rows = dict[bytes, bytes | None]
+"""Of each key the newest value; None where it was deleted."""
+_T = TypeVar("_T", Communication, ToldProfile)
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,13 @@ class VerifyFigures:
     stale      there with a lower version than expected
     different  there with the expected or a higher version, but other bytes
     foreign    there and not expected, or holding somebody else's message
+
+    What is told of each person (`profiles`) is compared like the messages, and its faults count alike.
     """
 
     users: int
     communications: int
+    profiles: int
     missing: int
     stale: int
     different: int
@@ -71,45 +81,61 @@ def reading(cache: Path) -> Iterator[CacheReader]:
             reader.close()
 
 
-def compare(expected: dict[bytes, bytes | None], cached: Iterable[tuple[bytes, bytes]]) -> VerifyFigures:
+def compare(
+    expected: Rows,
+    cached: Iterable[tuple[bytes, bytes]],
+    expected_profiles: Rows | None = None,
+    cached_profiles: Iterable[tuple[bytes, bytes]] = (),
+) -> VerifyFigures:
     """Compare entry by entry, byte by byte. A grave counts as nothing there."""
-    living = {key: value for key, value in expected.items() if value is not None and not _is_grave(value)}
-    found: set[bytes] = set()
-    stale = different = foreign = 0
-    for key, value in cached:
-        wanted = living.get(key)
-        if wanted is None:
-            foreign += not _is_grave(value)
-            continue
-        found.add(key)
-        if value != wanted:
-            fault = _fault(key, value, wanted)
-            stale += fault == "stale"
-            different += fault == "different"
-            foreign += fault == "foreign"
+    entries = _Comparison(Communication, expected)
+    profiles = _Comparison(ToldProfile, expected_profiles or {})
+    entries.take(cached)
+    profiles.take(cached_profiles)
+    faults = entries.faults + profiles.faults
     return VerifyFigures(
-        users=len({(parts[0], parts[2]) for parts in (split_key(key, 3) for key in living)}),
-        communications=len(living),
-        missing=len(living.keys() - found),
-        stale=stale,
-        different=different,
-        foreign=foreign,
+        users=len({(parts[0], parts[2]) for parts in (split_key(key, 3) for key in entries.living)}),
+        communications=len(entries.living),
+        profiles=len(profiles.living),
+        missing=len(entries.living.keys() - entries.found) + len(profiles.living.keys() - profiles.found),
+        stale=faults["stale"],
+        different=faults["different"],
+        foreign=faults["foreign"],
     )
 
 
-def _fault(key: bytes, value: bytes, wanted: bytes) -> str:
-    try:
-        entry = decode(Communication, value)
-    except StateError:
-        return "different"
-    decision = entry.decision
-    if decision and (decision.workspace, decision.template, decision.user) != split_key(key, 3):
-        return "foreign"
-    return "stale" if entry.version < decode(Communication, wanted).version else "different"
+class _Comparison(Generic[_T]):
+    """Rows of one kind: those that should be there, which of them were found, and what is wrong with others."""
 
+    def __init__(self, kind: type[_T], expected: Rows) -> None:
+        self._kind: type[_T] = kind
+        self.living = {key: value for key, value in expected.items() if value is not None and not self._is_grave(value)}
+        self.found: set[bytes] = set()
+        self.faults: Counter[str] = Counter()
 
-def _is_grave(value: bytes) -> bool:
-    try:
-        return decode(Communication, value).grave
-    except StateError:
-        return False
+    def take(self, cached: Iterable[tuple[bytes, bytes]]) -> None:
+        """Look at what the cache holds."""
+        for key, value in cached:
+            wanted = self.living.get(key)
+            if wanted is None:
+                self.faults["foreign"] += not self._is_grave(value)
+                continue
+            self.found.add(key)
+            if value != wanted:
+                self.faults[self._fault(key, value, wanted)] += 1
+
+    def _fault(self, key: bytes, value: bytes, wanted: bytes) -> str:
+        try:
+            row = decode(self._kind, value)
+        except StateError:
+            return "different"
+        decision = row.decision if isinstance(row, Communication) else None
+        if decision and (decision.workspace, decision.template, decision.user) != split_key(key, 3):
+            return "foreign"
+        return "stale" if row.version < decode(self._kind, wanted).version else "different"
+
+    def _is_grave(self, value: bytes) -> bool:
+        try:
+            return bool(decode(self._kind, value).grave)
+        except StateError:
+            return False

@@ -53,6 +53,21 @@ def read_log(settings: KafkaSettings, topic: str) -> Iterator[LogRecord]:
         consumer.close()
 
 
+def log_ends(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """For each partition of a topic, however many it has, the offset that its next record will get.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    consumer = make_consumer(settings)
+    try:
+        with broker_errors(f"the end of topic {topic} is asked for"):
+            parts = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            return {part.partition: end for part, end in consumer.end_offsets(parts).items()}
+    finally:
+        consumer.close()
+
+
 class GroupProgress:
     """How far a consumer group has said that it came in a topic. Made once and asked often."""
 
