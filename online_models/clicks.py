@@ -61,10 +61,11 @@ def judged(clicks: Sequence[Click], sent_ms: Mapping[SendId, int], settings: Hum
     sent_ms  when each open send was delivered, as far as told, or else drawn
     """
     reasons = [click.reason or _by_speed(click, sent_ms, settings) for click in clicks]
+    every = tuple(enumerate(clicks))
     for evidence, together in (
-        (Evidence.LINKS, _together(clicks, _link, settings.pair_ms, 2)),
-        (Evidence.LINKS, _together(clicks, _link, settings.burst_ms, settings.burst_links)),
-        (Evidence.MESSAGES, _together(clicks, _send, settings.messages_ms, 2)),
+        (Evidence.LINKS, _together(every, _link, settings.pair_ms, 2)),
+        (Evidence.LINKS, _together(every, _link, settings.burst_ms, settings.burst_links)),
+        (Evidence.MESSAGES, _together(every, _send, settings.messages_ms, 2)),
     ):
         for index in together:
             reasons[index] = reasons[index] or evidence
@@ -75,8 +76,13 @@ def judged(clicks: Sequence[Click], sent_ms: Mapping[SendId, int], settings: Hum
 
 
 def _by_speed(click: Click, sent_ms: Mapping[SendId, int], settings: HumanSettings) -> str:
-    sent, too_soon_ms = sent_ms.get(click.send_id, 0), settings.too_soon_ms
-    return Evidence.SPEED if sent and too_soon_ms and click.at_ms - sent < too_soon_ms else ""
+    return Evidence.SPEED if _is_within(click, sent_ms, settings.too_soon_ms) else ""
+
+
+def _is_within(click: Click, sent_ms: Mapping[SendId, int], after_ms: int) -> bool:
+    """Whether a click came sooner than so long after its send; never where that is 0, or the send is not known."""
+    sent = sent_ms.get(click.send_id, 0)
+    return sent > 0 and after_ms > 0 and click.at_ms - sent < after_ms
 
 
 def _link(click: Click) -> tuple[str, bytes]:
@@ -89,18 +95,18 @@ def _send(click: Click) -> tuple[str, bytes]:
 
 
 def _together(
-    clicks: Sequence[Click], key: Callable[[Click], tuple[str, bytes]], window_ms: int, least: int
+    clicks: Sequence[tuple[int, Click]], key: Callable[[Click], tuple[str, bytes]], window_ms: int, least: int
 ) -> Iterator[int]:
-    """Indices of clicks that share a window with `least` different ones of one group; `key` is (group, which).
+    """Numbers of the clicks that share a window with `least` different ones of one group; `key` is (group, which).
 
     The window is half-open: one of 0 ms holds nothing.
     """
-    for first in clicks:
+    for _, first in clicks:
         group, _ = key(first)
         near = [
-            index
-            for index, click in enumerate(clicks)
+            (number, key(click)[1])
+            for number, click in clicks
             if key(click)[0] == group and 0 <= click.at_ms - first.at_ms < window_ms
         ]
-        if len({key(clicks[index])[1] for index in near}) >= least:
-            yield from near
+        if len({which for _, which in near}) >= least:
+            yield from (number for number, _ in near)

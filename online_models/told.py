@@ -39,6 +39,9 @@ def features_in_words(profile: Profile, settings: WorkspaceSettings, at_ms: int)
     told |= _orders(profile)
     if profile.sends.newest_ms():
         told["fatigue"] = FeatureValue(float(profile.sends.count()), profile.sends.newest_ms())
+    if profile.reactions:
+        counted = {label: float(count) for label, count in sorted(profile.reactions.items())}
+        told["reactions"] = FeatureValue(counted, profile.newest_log_ms)
     for feature in settings.declared:
         state = profile.declared.get(feature.name)
         moved_ms = state.at_ms if state is not None and state.fits(feature) else 0

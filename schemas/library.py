@@ -80,7 +80,7 @@ class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
     pair_ms        two links of one message clicked within this
     burst_ms       `burst_links` links of one message clicked within this
     messages_ms    links of two messages clicked within this
-    hold_ms        how long a click waits before it counts
+    hold_ms        how long a click waits before it counts, or after another link joined it
     early_ms       clicks sooner than this after the send wait longer, and so do those that a provider tells in batches
     early_hold_ms  how long those wait
     """

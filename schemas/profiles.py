@@ -10,6 +10,7 @@ PROFILE_AFTER_MS = 60_000
 BUILT_IN_FEATURES = (
     "events", "first_event_ms", "last_event_ms", "sessions", "tags", "hours", "devices", "contents", "contents_recent",
     "orders", "repeat_orders", "order_value", "order_value_mean", "last_order_ms", "fatigue",
+    "reactions",
 )  # fmt: skip
 """Names of the features that are always there; a declared one has another name."""
 

@@ -68,7 +68,10 @@ def _wait(
     sent_ms = _sent_ms(state).get(send_id, 0)
     due_ms = position.log_ms + _hold_ms(event, sent_ms, settings)
     new = Click(send_id, link_of(event), event.at_ms, due_ms, told_of(event), _packed(event))
-    clicks = judged((*cell.clicks, new), _sent_ms(state), settings)
+    known = any((click.send_id, click.link) == (new.send_id, new.link) for click in cell.clicks)
+    # Another link may be the second of many: what waits goes on waiting for the third. A link that was there is none.
+    waiting = cell.clicks if known else _waiting_on(cell.clicks, position.log_ms + settings.hold_ms)
+    clicks = judged((*waiting, new), _sent_ms(state), settings)
     over = len(clicks) - CLICKS_MAX
     clicks = tuple(
         replace(click, due_ms=min(click.due_ms, position.log_ms)) if number < over else click
@@ -78,6 +81,12 @@ def _wait(
     if any(click.due_ms <= position.log_ms for click in clicks):
         return _end_waiting(state, position.log_ms, world, effects)
     return set()
+
+
+def _waiting_on(clicks: tuple[Click, ...], until_ms: int) -> tuple[Click, ...]:
+    return tuple(
+        replace(click, due_ms=until_ms) if click.waits and click.due_ms < until_ms else click for click in clicks
+    )
 
 
 def _end_waiting(state: UserState, due_ms: int, world: World, effects: Effects) -> set[str]:
