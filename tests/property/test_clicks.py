@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_jobs.cells import EXPOSURES, PROFILE
@@ -45,8 +45,8 @@ def ran(release: Release, seen: Sequence[Hit], seed: int, *, repeated: bool) -> 
     return simulated
 
 
-@quick
-@given(seen=st.lists(hits, min_size=1, max_size=40), seed=st.integers(0, 9))
+@settings(quick, max_examples=25)
+@given(seen=st.lists(hits, min_size=1, max_size=12), seed=st.integers(0, 9))
 def test_every_click_is_counted_once_and_repeats_change_nothing(
     sample_release: Release, seen: list[Hit], seed: int
 ) -> None:
@@ -56,8 +56,8 @@ def test_every_click_is_counted_once_and_repeats_change_nothing(
     assert twice.labels(USER) == once.labels(USER)
 
 
-@quick
-@given(seen=st.lists(hits, min_size=1, max_size=40), seed=st.integers(0, 9))
+@settings(quick, max_examples=25)
+@given(seen=st.lists(hits, min_size=1, max_size=12), seed=st.integers(0, 9))
 def test_nothing_waits_for_ever(sample_release: Release, seen: list[Hit], seed: int) -> None:
     simulated = ran(sample_release, seen, seed, repeated=False)
     stored = simulated.oracle.cells[f"sample|{USER}"]
