@@ -21,7 +21,7 @@ from connectors.collector.intake import (
     take_erasure,
     take_single,
 )
-from connectors.collector.keys import WriteKeys, key_of
+from connectors.collector.keys import Sender, WriteKeys, key_of
 from connectors.collector.meters import CONTENT_TYPE, Meters
 from connectors.erasure.listing import Listed, nobody
 from connectors.mappings.events import SENDER_KINDS
@@ -31,7 +31,6 @@ from connectors.webhooks.route import PATH as WEBHOOK_PATH
 from connectors.webhooks.route import answer_webhook
 from schemas.errors import BrokerUnavailable, SchemaError
 from schemas.events import EVENT_BYTES_MAX
-from schemas.ids import WorkspaceId
 from schemas.worlds import WorldRef
 
 Scope = Mapping[str, Any]
@@ -162,9 +161,8 @@ class CollectorApp:
         return await answer_webhook(self._webhooks, provider, headers, body, moment, self._log.write, self._meters)
 
     async def _erase(self, scope: Scope) -> Answer:
-        headers: Headers = dict(scope["headers"])
-        workspace = self._owner(headers)(None)
-        if self._keys.is_public(key_of(headers.get(b"authorization", b""))):
+        workspace, is_public = self._owner(dict(scope["headers"]))(None)
+        if is_public:
             return problem(HTTPStatus.FORBIDDEN, "expected a key that stands in no page: this one only sends events")
         user = _user_of(scope["raw_path"])
         if user is None:
@@ -173,20 +171,20 @@ class CollectorApp:
         return await self._acknowledge(taken, {})
 
     def _owner(self, headers: Headers) -> Owner:
-        """Finds the workspace by the header, before the body is read, else by the key in the body.
+        """Finds the sender by the header, before the body is read, else by the key in the body.
 
         Raises:
             UnknownKey: the header's key is nobody's.
         """
         header = headers.get(b"authorization")
         if header is not None:
-            found = self._keys.workspace_of(key_of(header))
+            found = self._keys.sender_of(key_of(header))
             if found is None:
                 raise UnknownKey
             return lambda _: found
 
-        def by_body(key: str | None) -> WorkspaceId:
-            found = self._keys.workspace_of(key)
+        def by_body(key: str | None) -> Sender:
+            found = self._keys.sender_of(key)
             if found is None:
                 raise UnknownKey
             return found

@@ -9,6 +9,7 @@ from connectors.collector.answers import Refusal
 from connectors.collector.batches import cut_batch
 from connectors.collector.calls import Reception, decode_call, erasure, event_of
 from connectors.collector.event_log import Outgoing
+from connectors.collector.keys import Sender
 from connectors.collector.links import link_of
 from connectors.collector.record_ids import new_record_id
 from connectors.collector.reduction import ONLY_BASICS, Rules, reduced
@@ -25,8 +26,8 @@ from schemas.worlds import WorldRef
 
 SOURCE = "collector"
 
-Owner = Callable[[str | None], WorkspaceId]
-"""Whose events they are, given the key that the body itself holds; raises UnknownKey."""
+Owner = Callable[[str | None], Sender]
+"""Whose events they are and who sends them, given the key that the body itself holds; raises UnknownKey."""
 
 
 RulesOf = Callable[[WorkspaceId], Rules]
@@ -53,17 +54,21 @@ class Moment:
 
 @dataclass
 class Taken:
-    """What a request stands for: `records` are written, all or none acknowledged."""
+    """What a request stands for: `records` are written, all or none acknowledged.
+
+    tells_addresses  whether its sender may say how people are reached
+    """
 
     workspace: WorkspaceId
     rules: Rules = ONLY_BASICS
+    tells_addresses: bool = True
     records: list[Outgoing] = field(default_factory=list)
     accepted: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """One more event, reduced, and those that stand beside it."""
-        self.records += [outgoing(one) for one in stored(event, self.rules)]
+        self.records += [outgoing(one) for one in stored(event, self.rules, self.tells_addresses)]
         self.accepted += 1
 
     def refuse(self, index: int, raw: bytes, error: SchemaError, received_ms: int) -> None:
@@ -72,9 +77,11 @@ class Taken:
         self.refused.append(Refusal(index, error.reason, str(error)))
 
 
-def stored(event: Event, rules: Rules) -> list[Event]:
+def stored(event: Event, rules: Rules, tells_addresses: bool = True) -> list[Event]:
     """What is written of an event as it came in: itself, reduced, then the addresses and the link that it told."""
-    events = [reduced(event, rules), *told_contacts(event)]
+    events = [reduced(event, rules)]
+    if tells_addresses:
+        events += told_contacts(event)
     link = link_of(event)
     return events if link is None else [*events, link]
 
@@ -96,8 +103,8 @@ def take_single(body: bytes, kind: EventKind, owner: Owner, moment: Moment) -> T
         UnknownKey: it is nobody's.
     """
     call = decode_call(body)
-    workspace = owner(call.write_key)
-    taken = Taken(workspace, moment.rules_of(workspace))
+    workspace, is_public = owner(call.write_key)
+    taken = Taken(workspace, moment.rules_of(workspace), tells_addresses=not is_public)
     taken.add(event_of(call, body, Reception(workspace, moment.received_ms, moment.world), kind))
     return taken
 
@@ -110,7 +117,7 @@ def take_batch(body: bytes, owner: Owner, moment: Moment) -> Taken:
         UnknownKey: it is nobody's.
     """
     envelope, calls = cut_batch(body)
-    workspace = owner(envelope.write_key)
+    workspace, is_public = owner(envelope.write_key)
     reception = Reception(
         workspace,
         moment.received_ms,
@@ -118,7 +125,7 @@ def take_batch(body: bytes, owner: Owner, moment: Moment) -> Taken:
         envelope.sent_at or envelope.sent_at_alias,
         envelope.context or {},
     )
-    taken = Taken(workspace, moment.rules_of(workspace))
+    taken = Taken(workspace, moment.rules_of(workspace), tells_addresses=not is_public)
     for index, raw in enumerate(calls):
         try:
             taken.add(event_of(decode_call(raw), raw, reception))

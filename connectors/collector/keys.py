@@ -3,14 +3,23 @@
 import base64
 import binascii
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from schemas.ids import WorkspaceId
+
+
+class Sender(NamedTuple):
+    """Whose key it is, and whether everybody may know it."""
+
+    workspace: WorkspaceId
+    is_public: bool
 
 
 class WriteKeys:
     """The keys of workspaces; with none, every caller sends for one workspace (on loopback only).
 
-    public  keys that stand in web pages, where everybody reads them: they send events and can do nothing else
+    public  keys that stand in web pages, where everybody reads them: what is sent with one may be behaviour, but
+            changes nobody's address and erases nobody
     """
 
     def __init__(
@@ -23,15 +32,12 @@ class WriteKeys:
         self._keys = {**(public or {}), **keys}
         self._open = open_workspace
 
-    def is_public(self, key: str | None) -> bool:
-        """Whether everybody may know the key."""
-        return key in self._public
-
-    def workspace_of(self, key: str | None) -> WorkspaceId | None:
+    def sender_of(self, key: str | None) -> Sender | None:
         """Whose key it is; None for nobody's."""
         if self._open is not None:
-            return self._open
-        return None if key is None else self._keys.get(key)
+            return Sender(self._open, is_public=False)
+        workspace = None if key is None else self._keys.get(key)
+        return None if workspace is None else Sender(workspace, key in self._public)
 
 
 def key_of(authorization: bytes) -> str | None:

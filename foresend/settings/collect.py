@@ -18,7 +18,7 @@ class CollectSettings:
     """What a collector is told. Without keys it takes events from anybody, so then on loopback only.
 
     keys           write key → workspace
-    web_keys       the same for keys that stand in web pages: they send events, and erase nobody
+    web_keys       the same for keys that stand in web pages: they send behaviour, tell no addresses, and erase nobody
     origins        from which pages may send, as https://shop.example; none named: from any
     workspace_id   whose events they are where there are no keys, and of Kafka in
     kafka_topic    a topic that other producers write; empty: none

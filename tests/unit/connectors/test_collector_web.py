@@ -95,13 +95,17 @@ def test_a_beacon_has_its_key_in_the_body_and_is_plain_text(rig: Rig) -> None:
     assert [(event.user, event.anonymous) for event in rig.log.events] == [("a1", True)]
 
 
-def test_the_key_of_a_page_sends_events_and_erases_nobody(rig: Rig) -> None:
+def test_the_key_of_a_page_sends_events_and_neither_erases_nor_readdresses_anybody(rig: Rig) -> None:
     app = CollectorApp(
         WriteKeys({"secret": SHOP}, public={"page": SHOP}), rig.log, rig.world, rig.meters, clock=lambda: NOW_MS
     )
     page = {"authorization": "Basic " + base64.b64encode(b"page:").decode()}
 
     assert request(app, "POST", "/v1/track", TRACK, page).status == 202
+    theft = {"type": "identify", "userId": "ann", "traits": {"email": "thief@shop.example"}}
+    body = json.dumps({"batch": [theft], "writeKey": "page"}).encode()
+    assert request(app, "POST", "/v1/batch", body).json["accepted"] == 1
     assert request(app, "DELETE", "/v1/users/ann", headers=page).status == 403
     assert request(app, "DELETE", "/v1/users/ann", headers={"authorization": KEY}).status == 202
-    assert [event.kind.value for event in rig.log.events] == ["track", "erase"]
+    assert [event.kind.value for event in rig.log.events] == ["track", "identify", "erase"]
+    assert "thief" not in repr(rig.log.records)
