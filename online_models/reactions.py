@@ -8,7 +8,25 @@ from online_models.agents import AgentKind, classify
 from online_models.clicks import Evidence
 from schemas.events import Event
 
+CLICK = "Email Link Clicked"
+TAPS = frozenset({"Push Notification Tapped", "Push Notification Opened"})
+OPEN = "Email Opened"
+BOUNCE = "Email Bounced"
+DELIVERED = "Email Delivered"
+BY_PEOPLE = TAPS | {CLICK, OPEN}
+"""Reactions that a machine may have made in a person's place."""
+BY_SERVICES = frozenset(
+    {BOUNCE, DELIVERED, "Email Sent", "Email Attempted", "Email Deferred", "Email Suppressed", "Email Failed"}
+)
+"""What mail services did: nobody's behaviour."""
 LINK_BYTES = 5
+
+
+def is_own(event: Event) -> bool:
+    """Whether an event is what a person did, as far as the event tells by itself."""
+    if event.name in BY_SERVICES:
+        return False
+    return event.name not in BY_PEOPLE or not (told_of(event) or is_hidden(event))
 
 
 def told_of(event: Event) -> str:

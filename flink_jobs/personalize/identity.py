@@ -32,6 +32,7 @@ from online_models.cells import (
     Trail,
 )
 from online_models.features import features_only, merge_features, observe
+from online_models.reactions import is_own
 from schemas.codec import decode, encode
 from schemas.errors import Reason, SchemaError, StateError
 from schemas.events import BEHAVIOUR, VIA_MAX, Event, EventKind, decode_event, encode_event
@@ -188,5 +189,5 @@ def _derived(event: Event, what: str, other: UserId) -> str:
 
 def _grow_old(older: Profile, event: Event, timezone: str, settings: WorkspaceSettings) -> None:
     older.timezone = timezone
-    if event.kind in BEHAVIOUR:
+    if event.kind in BEHAVIOUR and is_own(event):
         observe(older, event, settings)

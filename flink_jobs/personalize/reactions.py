@@ -14,19 +14,24 @@ from flink_jobs.worlds import World
 from online_models.clicks import CLICK_BYTES_MAX, CLICKS_MAX, HUMAN, Click, judged
 from online_models.declared import observe_declared
 from online_models.features import observe
-from online_models.reactions import is_hidden, link_of, told_of
+from online_models.reactions import (
+    BOUNCE,
+    BY_PEOPLE,
+    BY_SERVICES,
+    CLICK,
+    DELIVERED,
+    OPEN,
+    TAPS,
+    is_hidden,
+    link_of,
+    told_of,
+)
 from schemas.events import Event, decode_event, encode_event
 from schemas.ids import SendId
 from schemas.library import HumanSettings
 from schemas.versions import Position
 
-CLICK = "Email Link Clicked"
-TAPS = frozenset({"Push Notification Tapped", "Push Notification Opened"})
-"""On a telephone a second is enough, and there are no links: a tap never waits."""
-OPEN = "Email Opened"
-BOUNCE = "Email Bounced"
-DELIVERED = "Email Delivered"
-REACTIONS = TAPS | {CLICK, OPEN, BOUNCE, DELIVERED}
+REACTIONS = BY_PEOPLE | BY_SERVICES
 """What becomes of a send."""
 
 
@@ -37,15 +42,16 @@ def react(state: UserState, event: Event, position: Position, world: World, effe
     if event.name == CLICK and send_id:
         return _wait(state, event, send_id, position, world, effects)
     if event.name in TAPS or event.name == CLICK:
+        # On a telephone a second is enough, and there are no links: a tap never waits.
         return _count(state, event, "click", told_of(event), send_id, position.log_ms, world, effects)
     if event.name == OPEN:
         # An open is never a reward: even where no machine made it, it says little.
         return _count(state, event, "open", told_of(event), SendId(""), position.log_ms, world, effects)
     if event.name == BOUNCE:
         void(state, send_id, position.log_ms, world, effects)
-    else:
+    elif event.name == DELIVERED:
         delivered(state, send_id, event.at_ms)
-    # Neither is a person's doing: only what a workspace declares of such events moves.
+    # None of this is a person's doing: only what a workspace declares of such events moves.
     observe_declared(state.profile.declared, event, world.settings.declared)
     return set()
 

@@ -209,3 +209,24 @@ def test_with_every_time_at_nothing_a_click_counts_at_once(sample_release: Relea
     operator.send(click(START_MS + 2))
     assert ends(operator) == [("s1", RewardKind.CLICK)]
     assert operator.cell(EXPOSURES.name, KEY) is None
+
+
+@pytest.mark.parametrize("name", ["Email Sent", "Email Delivered", "Email Deferred", "Email Bounced"])
+def test_what_services_do_is_nobodys_behaviour(harness: OperatorHarness, name: str) -> None:
+    before = profile(harness)
+    harness.send(told(name, LATER_MS, agent=""))
+    after = profile(harness)
+    assert (after.hours, after.events, after.last_seen_ms) == (before.hours, before.events, before.last_seen_ms)
+
+
+def test_labels_are_made_again_by_other_rules(sample_release: Release) -> None:
+    """Given one log, when it is read again under a release with other times, then its clicks have other labels."""
+    labels = []
+    for humans in (RULES, replace(RULES, pair_ms=0), RULES):
+        release = replace(sample_release, settings=replace(sample_release.settings, humans=humans))
+        operator = OperatorHarness(FixedProgram((encode(release),)))
+        operator.send(click(LATER_MS, "a"))
+        operator.send(click(LATER_MS + 500, "b"))
+        operator.advance_event_time(LATER_MS + HOUR_MS)
+        labels.append(profile(operator).reactions)
+    assert labels == [{"click:links": 2}, {"click:human": 2}, {"click:links": 2}]

@@ -11,7 +11,7 @@ from schemas.decisions import Communication
 from schemas.errors import Reason
 from schemas.events import EventKind, encode_event
 from schemas.ids import TemplateName
-from schemas.library import HumanSettings, Release
+from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
 from schemas.worlds import WorldRef
 from tests.support.events import (
@@ -117,7 +117,7 @@ def test_a_click_teaches_the_users_own_model(harness: OperatorHarness) -> None:
     harness.send(exposed(shown, "s1", START_MS + 1))
     assert harness.cell(MODELS.name, KEY) is None
     harness.send(clicked("s1", at_ms=START_MS + HOUR_MS))
-    harness.advance_event_time(START_MS + HOUR_MS + HumanSettings().hold_ms)
+    harness.advance_event_time(START_MS + HOUR_MS + MINUTE_MS)
     models = decode(UserModels, harness.cell(MODELS.name, KEY) or b"")
     assert {name.split("/")[0] for name in models.slots} == {"newsletter"}
     assert harness.cell(EXPOSURES.name, KEY) is None
@@ -130,7 +130,7 @@ def test_a_click_after_the_window_earns_nothing(harness: OperatorHarness, sample
     harness.advance_event_time(START_MS + window_ms + 1)
     unrewarded = harness.cell(MODELS.name, KEY)
     harness.send(clicked("s1", at_ms=START_MS + window_ms + 2))
-    harness.advance_event_time(START_MS + window_ms + 2 + HumanSettings().hold_ms)
+    harness.advance_event_time(START_MS + window_ms + 2 + MINUTE_MS)
     assert harness.cell(EXPOSURES.name, KEY) is None
     assert unrewarded is not None
     assert harness.cell(MODELS.name, KEY) == unrewarded
