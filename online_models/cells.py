@@ -81,6 +81,7 @@ class Profile(Cell):
     device_ms           time of the newest event that named a device
     tell_at_ms          when what changed is told in the topic `profiles`; 0 where nothing changed
     is_told             the topic holds a record of this person
+    told_ms             log time at which the person was told last
     reactions           how many opens and clicks came from people, and how many from machines for which reason
     is_listed           the topic `erased` knows of the erasure, so the state need not
     """
@@ -124,6 +125,7 @@ class Profile(Cell):
     is_told: bool = False
     reactions: dict[str, int] = {}
     is_listed: bool = False
+    told_ms: int = 0
 
     @property
     def is_forgotten(self) -> bool:

@@ -1,6 +1,5 @@
 """A profile's features in words and numbers: what the topic `profiles` and `foresend features` tell."""
 
-import heapq
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -73,7 +72,7 @@ def _largest(values: Mapping[Any, float], name: Callable[[Any], str] = str) -> d
     whole = sum(values.values())
     if whole <= 0.0:
         return {}
-    # By value first, and only of what is near the largest by name: a week has 168 hours.
-    least = heapq.nlargest(SHARES_MAX, values.values())[-1]
+    # By value first, and by name only what is among the largest: a week has 168 hours.
+    least = sorted(values.values())[-SHARES_MAX:][0]
     named = sorted([(-value, name(key)) for key, value in values.items() if value >= least])
     return {key: -value / whole for value, key in named[:SHARES_MAX]}

@@ -18,6 +18,8 @@ from schemas.errors import ConfigError, TransientError
 
 DEFAULT_URL = "http://127.0.0.1:8090"
 HTTP_PORT = 80
+COUNTED = frozenset({"reactions"})
+"""Features of many keys that are numbers, not parts of a whole."""
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -74,6 +76,8 @@ def _print(told: dict[str, Any]) -> None:
 
 
 def _value(name: str, value: float | dict[str, float]) -> str:
+    if isinstance(value, dict) and name in COUNTED:
+        return ", ".join(f"{key} {count:.0f}" for key, count in value.items())
     if isinstance(value, dict):
         return ", ".join(f"{key} {share:.0%}" for key, share in value.items())
     if name.endswith("_ms") and value:

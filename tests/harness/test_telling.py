@@ -52,13 +52,13 @@ def ordered(at_ms: int, revenue: float, name: str = "Order Completed", **said: A
 
 
 class TestProfiles:
-    def test_features_are_told_a_minute_after_the_first_of_them_moved(self, harness: OperatorHarness) -> None:
+    def test_features_are_told_at_once_and_then_once_a_minute_at_most(self, harness: OperatorHarness) -> None:
         for number in range(5):
             harness.send(rated("comedy", at_ms=START_MS + number * 10_000))
         harness.advance_event_time(TOLD_BY_MS - 1)
-        assert told(harness) == []
+        assert [one and one.features["events"].value for one in told(harness)] == [1.0]
         harness.advance_event_time(TOLD_BY_MS)
-        (one,) = told(harness)
+        _, one = told(harness)
         assert one is not None
         assert one.at_ms == TOLD_BY_MS
         assert one.features["events"].value == 5.0
@@ -67,10 +67,19 @@ class TestProfiles:
 
     def test_the_next_event_tells_what_was_due_before_it(self, harness: OperatorHarness) -> None:
         harness.send(rated("comedy"))
+        harness.send(rated("comedy", at_ms=START_MS + 1))
         harness.send(rated("drama", at_ms=TOLD_BY_MS + HOUR_MS))
-        (one,) = told(harness)
-        assert one is not None
-        assert (one.at_ms, one.features["events"].value) == (TOLD_BY_MS, 1.0)
+        assert [one and (one.at_ms, one.features["events"].value) for one in told(harness)] == [
+            (START_MS, 1.0),
+            (TOLD_BY_MS, 2.0),
+            (TOLD_BY_MS + HOUR_MS, 3.0),
+        ]
+
+    def test_who_comes_now_and_then_needs_no_timer(self, harness: OperatorHarness) -> None:
+        harness.send(rated("comedy"))
+        harness.send(rated("comedy", at_ms=TOLD_BY_MS))
+        assert len(told(harness)) == 2
+        assert decode(Profile, harness.cell(PROFILE.name, KEY.decode()) or b"").tell_at_ms == 0
 
     def test_traits_and_zone_are_told_at_once(self, harness: OperatorHarness) -> None:
         harness.send(named("Zoë", context={"timezone": "Europe/Berlin"}))
@@ -114,10 +123,12 @@ class TestProfiles:
         assert len(told(harness)) == count
 
     def test_of_somebody_never_told_nothing_is_removed(self, harness: OperatorHarness) -> None:
-        harness.send(rated("comedy"))
-        harness.send(erased(at_ms=START_MS + 1))
+        denied = {"consent": {"categoryPreferences": {}}}
+        harness.send(event(EventKind.PAGE, context=denied))
+        count = len(told(harness))
+        harness.send(erased("bo", at_ms=START_MS + 1))
         harness.advance_event_time(START_MS + 30 * DAY_MS)
-        assert told(harness) == []
+        assert len(harness.told[PROFILES.name]) == count
 
     def test_who_comes_back_is_told_over_the_grave(self, harness: OperatorHarness) -> None:
         harness.send(named("Zoë"))
