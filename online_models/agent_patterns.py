@@ -34,8 +34,8 @@ LANGUAGES = re.compile(
 """An agent that begins so is a program's own library."""
 
 PEOPLES = re.compile(
-    r"cubot|caboto|camscanner|embedded ?(?:wb|web browser)[^;)]*|avant ?browser[^;)]*|mozacfetch|ghostery|webengine"
-    r"|\bjob ?search(?:er)?\b|staticlogin:.*|\[fb[^\]]*\]|instagram [\d.]+ .*"
+    r"cubot|caboto|camscanner|feedlyapp|embedded ?(?:wb|web browser)[^;)]*|avant ?browser[^;)]*"
+    r"|mozacfetch|ghostery|webengine|\bjob ?search(?:er)?\b|staticlogin:.*|\[fb[^\]]*\]|instagram [\d.]+ .*"
     r"|(?<=. )(?:viber|notion|asana|paypal|tumblr|slack|spotify|pinterest|hubspot|linkedin|twitter)[/ ][\d.]+",
     re.IGNORECASE,
 )
@@ -50,6 +50,7 @@ PROGRAMS = _words(
     collage|collector|transcoder|lightspeed|light speed|hunter|claude|openai|perplexity|anthropic|newsai|catchpoint
     advisor|googleother|googleweblight|mediapartners|discover|like gecko;|mozilla/5.0 [|firephp|swcd|devtools
     browserless|dejaclick|sparkler|ptst|ruxit|dynatrace|newrelic|datadog|site24x7|gomez|keynote|rigor
+    mimecast|proofpoint|barracuda|symantec|messagelabs|trendmicro|powershell
     """
 )
 """What such programs do, or are called; and, first, the address to ask who this is."""
@@ -64,16 +65,16 @@ PROGRAM_SHAPES = re.compile(
 
 MAIL_CLIENTS = _words(
     """
-    thunderbird|outlook|postbox|lotus-notes|superhuman|airmail|sparrow|mailbird|applemail|apple mail|yahoomobilemail
-    eudora|the bat|evolution|kmail|windows-live-mail|windowslivemail|microsoft office|barca|foxmail|icedove|mailspring
+    thunderbird|outlook|postbox|lotus-notes|superhuman|airmail|sparrow|mailbird|applemail|apple mail
+    yahoomobilemail|mobilemail|eudora|the bat|evolution|kmail|windows-live-mail|windowslivemail|microsoft office|barca|foxmail|icedove|mailspring
     emclient|em client|canary|k-9|fairemail|protonmail|tutanota|claws|sylpheed|aquamail|bluemail
     """
 )
 ENGINES = _words(
     """
     webkit|gecko/|gecko)|rv:|khtml|presto|trident|msie|opera/|opera mini|dalvik|netscape|netfront|browser|midp|ucweb
-    up.link|docomo|j-phone|kddi|cfnetwork|quicktime|exoplayer|stagefright|upnp|vlc/|lynx|links (|w3m|dillo|netsurf|icab
-    konqueror|mozac
+    up.link|docomo|j-phone|kddi|cfnetwork|quicktime|exoplayer|stagefright|upnp|vlc/|lynx|links (|elinks|w3m|dillo
+    netsurf|icab|konqueror|mozac
     """
 )
 """What draws pages, or plays: browsers, telephones of old, players, and Apple's network for apps."""

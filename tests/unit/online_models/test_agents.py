@@ -32,6 +32,7 @@ MACHINES = [
     (f"{CHROME} (+https://scanner.example)", AgentKind.CRAWLER),
     (CHROME.replace("like Gecko)", "like Gecko; compatible; acme)"), AgentKind.CRAWLER),
     ("acme (admin@acme.example)", AgentKind.CRAWLER),
+    (f"{CHROME} Mimecast", AgentKind.CRAWLER),
 ]
 PEOPLE = [
     ("", AgentKind.EMPTY),
@@ -48,6 +49,7 @@ PEOPLE = [
     ("Mozilla/5.0 (X11; Linux x86_64; rv:24.0) Gecko/20100101 Thunderbird/24.2.0", AgentKind.MAIL_CLIENT),
     ("Outlook-iOS/665.29827.prod.iphone (2.63.0)", AgentKind.MAIL_CLIENT),
     ("Superhuman", AgentKind.MAIL_CLIENT),
+    ("ELinks/0.13 (textmode; Linux; 80x24)", AgentKind.BROWSER),
     (
         "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
         AgentKind.IMAGE_PROXY,
