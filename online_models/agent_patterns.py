@@ -66,7 +66,8 @@ PROGRAM_SHAPES = re.compile(
 MAIL_CLIENTS = _words(
     """
     thunderbird|outlook|postbox|lotus-notes|superhuman|airmail|sparrow|mailbird|applemail|apple mail
-    yahoomobilemail|mobilemail|eudora|the bat|evolution|kmail|windows-live-mail|windowslivemail|microsoft office|barca|foxmail|icedove|mailspring
+    yahoomobilemail|mobilemail|eudora|the bat|evolution|kmail|windows-live-mail|windowslivemail|microsoft office
+    barca|foxmail|icedove|mailspring
     emclient|em client|canary|k-9|fairemail|protonmail|tutanota|claws|sylpheed|aquamail|bluemail
     """
 )
