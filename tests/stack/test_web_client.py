@@ -5,11 +5,18 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from connectors.collector.web.door import WebDoor
 from foresend.http_server import server_config
@@ -36,13 +43,14 @@ CONSENT = "Segment Consent Preference Updated"
 class Site:
     """A shop's pages at localhost, and the collector at 127.0.0.1: to a browser, two origins."""
 
-    def __init__(self, rig: Rig, port: int) -> None:
+    def __init__(self, rig: Rig, scheme: str, port: int) -> None:
         self.rig = rig
-        self.page = f"http://localhost:{port}/shop?utm_source=news&utm_campaign=spring"
-        self._collector = f"http://127.0.0.1:{port}"
+        self.page = f"{scheme}://localhost:{port}/shop?utm_source=news&utm_campaign=spring"
+        self._collector = f"{scheme}://127.0.0.1:{port}"
         self._door = WebDoor(rig.app)
         self.posts: list[Any] = []
         self.settings: dict[str, Any] = {"flushEvery": 0.2}
+        self.connections: set[Any] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"].startswith("/v1/"):
@@ -89,15 +97,26 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
+    with served("http") as site:
+        yield site
+
+
+@contextmanager
+def served(scheme: str, **tls: str) -> Iterator[Site]:
+    """A site, while it is served."""
     port = free_port()
-    site = Site(Rig(), port)
-    server = uvicorn.Server(server_config(site, loop="asyncio", host="127.0.0.1", port=port))
+    site = Site(Rig(), scheme, port)
+    config = server_config(site, loop="asyncio", host="127.0.0.1", port=port, timeout_graceful_shutdown=2, **tls)
+    server = uvicorn.Server(config)
+    site.connections = server.server_state.connections
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     wait_until(lambda: server.started, SOON_S, "the site's server")
-    yield site
-    server.should_exit = server.force_exit = True
-    thread.join()
+    try:
+        yield site
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +178,36 @@ def test_the_cookie_is_first_party_and_ends(site: Site, browser: Browser) -> Non
     (cookie,) = page.cookies()
     assert (cookie["name"], cookie["domain"], cookie["sameSite"]) == ("foresend_id", "localhost", "Lax")
     assert cookie["expires"] - made == pytest.approx(390 * 86_400, abs=60)
+    assert not cookie["secure"]
+
+
+def test_on_https_the_cookie_goes_nowhere_else(browser: Browser, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    with served("https", ssl_certfile=str(certificate), ssl_keyfile=str(key)) as site:
+        page = browser.new_page(site.page)
+        page.run(YES)
+        site.wait_for("page")
+
+        (cookie,) = page.cookies()
+        assert cookie["secure"]
+        # Encrypted connections end with a farewell, for which a server that stops does not wait.
+        page.end()
+        wait_until(lambda: not site.connections, SOON_S, "the end of the connections")
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate and its key, which nobody vouches for: the browser here is told to take it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = (
+        builder.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    )
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
 
 
 def test_an_event_tells_where_it_happened(site: Site, browser: Browser) -> None:

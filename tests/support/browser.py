@@ -25,6 +25,7 @@ _FLAGS = (
     "--disable-sync",
     "--disable-extensions",
     "--disable-dev-shm-usage",
+    "--ignore-certificate-errors",
     "--remote-debugging-pipe",
 )
 _FREE_FD = 10
@@ -156,3 +157,7 @@ class Page:
     def close(self) -> None:
         """Close the tab, as somebody does who leaves."""
         self.browser.call("Page.close", {}, self._session)
+
+    def end(self) -> None:
+        """Close every tab of the context, its connections too, and forget what it kept."""
+        self.browser.call("Target.disposeBrowserContext", {"browserContextId": self.context})
