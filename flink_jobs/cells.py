@@ -45,8 +45,8 @@ MODELS = CellRow(
 EXPOSURES = CellRow(
     name=CellName("exposures"),
     kind=OpenExposures,
-    purpose="what was shown and waits for its reward",
-    bound="20 exposures, each until its attribution window ends",
+    purpose="what was shown and waits for its reward, and clicks that wait for evidence",
+    bound="20 exposures, each until its attribution window ends; 32 clicks that wait, of 2 KB each",
     ttl="none",
     erasure="cleared",
 )

@@ -27,8 +27,25 @@ from tests.support.releases import another_release
 EVENTS = 80
 USERS = ("ana", "bo", "c|y%", "\x00")
 KINDS = ("track",) * 6 + ("identify", "page", "screen", "group", "alias", "exposure", "exposure", "erase", "refresh")
-NAMES = ("Content Rated", "Order Completed", "Email Link Clicked", "Email Bounced", "")
-ODD_KEYS = ("genres", "products", "category", "type", "device", "first_name", "send_id", "locale", "timezone")
+NAMES = (
+    "Content Rated", "Order Completed", "Email Link Clicked", "Email Bounced", "Email Opened", "Email Delivered", "",
+)  # fmt: skip
+ODD_KEYS = (
+    "userAgent",
+    "method",
+    "machine",
+    "link_url",
+    "provider",
+    "genres",
+    "products",
+    "category",
+    "type",
+    "device",
+    "first_name",
+    "send_id",
+    "locale",
+    "timezone",
+)
 ODD_VALUES = (None, True, 5, -1e300, 2**70, "", "x" * 500, "Ána", "\x00", "<script>", "{{7*7}}", "de-DE", "localtime")
 
 

@@ -16,6 +16,12 @@ def test_fourteen_days_last_fourteen_of_theirs(sample_release: Release) -> None:
     assert paced.learning.rate == sample_release.settings.learning.rate
 
 
+def test_where_a_day_lasts_seconds_a_click_counts_at_once(sample_release: Release) -> None:
+    humans = at_pace(sample_release, day_s=4.0).settings.humans
+    assert (humans.too_soon_ms, humans.pair_ms, humans.burst_ms, humans.messages_ms, humans.hold_ms) == (0, 0, 0, 0, 0)
+    assert humans.burst_links == sample_release.settings.humans.burst_links
+
+
 def test_it_is_another_release_and_the_same_each_time(sample_release: Release) -> None:
     paced = at_pace(sample_release, day_s=4.0)
     assert paced.id != sample_release.id
