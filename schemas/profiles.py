@@ -7,6 +7,8 @@ from schemas.versions import Version
 
 PROFILE_AFTER_MS = 60_000
 """Features are told so long after the person was told last: at most once a minute for each person."""
+FEATURES_ASKED = "features"
+"""Reason of a refresh that asks for a person to be told as things stand."""
 BUILT_IN_FEATURES = (
     "events", "first_event_ms", "last_event_ms", "sessions", "tags", "hours", "devices", "contents", "contents_recent",
     "orders", "repeat_orders", "order_value", "order_value_mean", "last_order_ms", "fatigue",

@@ -8,8 +8,9 @@ from connectors.gateway.refreshes import REFRESH_EVERY_MS
 from connectors.kafka.event_records import event_record
 from schemas.decisions import VECTOR_BYTES_MAX, Decision, Exposure
 from schemas.events import Event, EventKind
-from schemas.ids import DecisionId, EventId, RecordId, SendId, WorkspaceId
+from schemas.ids import DecisionId, EventId, RecordId, SendId, UserId, WorkspaceId
 from schemas.keys import communication_key, join_key
+from schemas.profiles import FEATURES_ASKED
 from schemas.topics import EVENTS
 from schemas.worlds import WorldRef
 
@@ -46,6 +47,25 @@ def refresh_row(workspace: WorkspaceId, served: Served, world: WorldRef) -> Outb
     minute = served.at_ms // REFRESH_EVERY_MS
     number = sha256(join_key(key.decode(), str(minute))).hexdigest()[:_ID_DIGITS]
     return _row(workspace, served, f"refresh-{number}", world)
+
+
+def features_refresh_row(workspace: WorkspaceId, user: UserId, at_ms: int, world: WorldRef) -> OutboxRow:
+    """Asks for a person's features to be told as they stand. One id a minute, as of every refresh."""
+    minute = at_ms // REFRESH_EVERY_MS
+    number = f"features-{sha256(join_key(workspace, user, str(minute))).hexdigest()[:_ID_DIGITS]}"
+    event = Event(
+        workspace=workspace,
+        user=user,
+        record_id=RecordId(number),
+        id=EventId(number),
+        kind=EventKind.REFRESH,
+        at_ms=at_ms,
+        received_ms=at_ms,
+        world=world,
+        properties={"reason": FEATURES_ASKED},
+    )
+    record = event_record(event)
+    return OutboxRow(EVENTS.name, record.partition, record.key, record.value)
 
 
 def features_of(decision: Decision, candidate: int) -> tuple[float, ...]:

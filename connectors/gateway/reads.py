@@ -10,7 +10,7 @@ import msgspec
 from connectors.cache.releases import OpenRelease, Releases
 from connectors.cache.rows import OutboxRow, Served
 from connectors.cache.store import CacheStore
-from connectors.gateway.events import NO_DECISION, exposure_row, refresh_row
+from connectors.gateway.events import NO_DECISION, exposure_row, features_refresh_row, refresh_row
 from connectors.gateway.marks import LOOK_MARKS, MarkFiller
 from connectors.gateway.problems import Problem, not_found, not_ready
 from connectors.gateway.refreshes import RefreshLimit
@@ -26,6 +26,8 @@ from schemas.topics import COMMUNICATIONS, PARTITIONS, PROFILES, Topic
 from schemas.worlds import WorldRef
 from templates.send_marks import fill
 
+TOLD_MS = 1_000
+"""What was told less than this ago is of just now."""
 OUTBOX_ROWS_MAX = 1_000_000
 """No draws beyond it: exposures wait on this disk while Kafka is away, and disks end."""
 UNKNOWN = "unknown"
@@ -166,7 +168,7 @@ class Reads:
         return Read(workspace, chosen.served, message, chosen.decision)
 
     def profile(self, workspace: WorkspaceId, user: UserId) -> ToldProfile:
-        """What is told of a person.
+        """What is told of a person. Where that is not of just now, the job is asked to tell anew.
 
         Raises:
             Problem: nothing is, or the person was erased.
@@ -175,13 +177,26 @@ class Reads:
         self._require_held(key, PROFILES)
         packed = self._store.profile(key)
         if packed is None:
+            self._ask_to_tell(workspace, user, key)
             # A rebuild drops rows after `is_ready` is taken back: what is not here may be so only for now.
             self.require_ready()
             raise not_found("unknown_user", "expected a person of whom something is known")
         told = decode(ToldProfile, packed)
         if told.grave:
             raise _gone()
+        if self._clock_ms() - told.at_ms > TOLD_MS:
+            self._ask_to_tell(workspace, user, key)
         return told
+
+    def _ask_to_tell(self, workspace: WorkspaceId, user: UserId, key: bytes) -> None:
+        """Nobody is asked for who is not known: it would make state of any id that is typed in."""
+        newest = self._releases.newest(workspace)
+        keys = [communication_key(workspace, name, user) for name in newest.templates] if newest else []
+        is_known = self._store.profile(key) is not None or any(self._store.entries(keys))
+        now_ms = self._clock_ms()
+        if is_known and self._refreshes.allows(key, now_ms):
+            row = features_refresh_row(workspace, user, now_ms, self._progress.world)
+            self._store.commit(self._store.batch(), [row])
 
     def _require_held(self, key: bytes, topic: Topic) -> None:
         if self._partitions is not None and partition_of_key(key) not in self._partitions:

@@ -3,7 +3,18 @@
 from flink_jobs.personalize.compose import Moment, compose
 from flink_jobs.personalize.consent import PERSONALISATION, UPDATED, may, may_learn_from, take_consent, withhold
 from flink_jobs.personalize.effects import Effects
-from flink_jobs.personalize.identity import goes_on, is_kept, keep, link, pass_on, remember_linked, take_merge
+from flink_jobs.personalize.identity import (
+    become_person,
+    goes_on,
+    is_asked_for,
+    is_kept,
+    keep,
+    link,
+    pass_on,
+    remember_linked,
+    take_merge,
+    tells_person,
+)
 from flink_jobs.personalize.learning import open_exposure
 from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact
 from flink_jobs.personalize.reactions import REACTIONS, react, settle
@@ -14,6 +25,7 @@ from flink_jobs.worlds import World, Worlds
 from online_models.features import observe, remember_context, remember_traits
 from online_models.repeats import hash_of, is_repeat, remember
 from schemas.events import BEHAVIOUR, Event, EventKind, check_time
+from schemas.profiles import FEATURES_ASKED
 from schemas.versions import Position
 
 NO_BEHAVIOUR = frozenset({UPDATED, SUBSCRIBED, UNSUBSCRIBED})
@@ -42,8 +54,11 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     profile.advance(position)
     profile.world = profile.world.join(event.world)
     effects.changed = True
+    if not profile.is_person and tells_person(event):
+        become_person(state, event, effects)
     if event.kind is EventKind.ERASE:
-        erase(state, event, position, effects)
+        if is_asked_for(profile, event):
+            erase(state, event, position, effects)
     elif (person := goes_on(profile, event)) is not None:
         pass_on(event, person, effects)
     elif event.kind is EventKind.LINK:
@@ -128,7 +143,9 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     if before != (profile.locale, profile.timezone, profile.traits):
         causes.add("shown")
     effects.tell_now = is_reached_otherwise or "shown" in causes or said != (consent_of(profile), profile.linked)
-    if event.kind is EventKind.REFRESH:
+    if event.kind is EventKind.REFRESH and event.properties.get("reason") == FEATURES_ASKED:
+        effects.tell_now = True
+    elif event.kind is EventKind.REFRESH:
         causes.add("refresh")
     elif may_learn_from(event, profile, settings.consent):
         causes |= _learn(state, event, position, world, effects)
