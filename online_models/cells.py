@@ -58,10 +58,14 @@ class Said(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """To whom a profile's events belong from a time on."""
+    """To whom a profile's events belong from a time on.
+
+    is_alias  a known person's events too; else those of a device only
+    """
 
     user: str
     from_ms: int
+    is_alias: bool = False
 
 
 class Profile(Cell):
@@ -84,6 +88,7 @@ class Profile(Cell):
     told_ms             log time at which the person was told last
     reactions           how many opens and clicks came from people, and how many from machines for which reason
     is_listed           the topic `erased` knows of the erasure, so the state need not
+    is_person           there was behaviour of a known person: only an alias moves this profile
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -126,6 +131,7 @@ class Profile(Cell):
     reactions: dict[str, int] = {}
     is_listed: bool = False
     told_ms: int = 0
+    is_person: bool = False
 
     @property
     def is_forgotten(self) -> bool:

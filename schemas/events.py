@@ -62,7 +62,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     at_ms        when it happened, by the sender's clock, corrected for skew
     received_ms  when the collector took it; in a replay topic the record's own time
     name         the event's name of a track call, the page's of a page call
-    anonymous    the user is the anonymous id of a device, not a known person
+    anonymous    the user is the anonymous id of a device, not a known person; of a link: it moves only such a profile
     linked       of an identify or alias: the other id of the same person; of a link: who the person is from now on
     via          whose profiles an event has passed through, as links tell; the first is whom it was collected for
     handed       of a merge: packed features

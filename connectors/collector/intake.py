@@ -56,19 +56,19 @@ class Moment:
 class Taken:
     """What a request stands for: `records` are written, all or none acknowledged.
 
-    tells_addresses  whether its sender may say how people are reached
+    is_trusted  its sender may say how people are reached, and that two known persons are one
     """
 
     workspace: WorkspaceId
     rules: Rules = ONLY_BASICS
-    tells_addresses: bool = True
+    is_trusted: bool = True
     records: list[Outgoing] = field(default_factory=list)
     accepted: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """One more event, reduced, and those that stand beside it."""
-        self.records += [outgoing(one) for one in stored(event, self.rules, self.tells_addresses)]
+        self.records += [outgoing(one) for one in stored(event, self.rules, self.is_trusted)]
         self.accepted += 1
 
     def refuse(self, index: int, raw: bytes, error: SchemaError, received_ms: int) -> None:
@@ -77,12 +77,12 @@ class Taken:
         self.refused.append(Refusal(index, error.reason, str(error)))
 
 
-def stored(event: Event, rules: Rules, tells_addresses: bool = True) -> list[Event]:
+def stored(event: Event, rules: Rules, is_trusted: bool = True) -> list[Event]:
     """What is written of an event as it came in: itself, reduced, then the addresses and the link that it told."""
     events = [reduced(event, rules)]
-    if tells_addresses:
+    if is_trusted:
         events += told_contacts(event)
-    link = link_of(event)
+    link = link_of(event, is_trusted=is_trusted)
     return events if link is None else [*events, link]
 
 
@@ -104,7 +104,7 @@ def take_single(body: bytes, kind: EventKind, owner: Owner, moment: Moment) -> T
     """
     call = decode_call(body)
     workspace, is_public = owner(call.write_key)
-    taken = Taken(workspace, moment.rules_of(workspace), tells_addresses=not is_public)
+    taken = Taken(workspace, moment.rules_of(workspace), is_trusted=not is_public)
     taken.add(event_of(call, body, Reception(workspace, moment.received_ms, moment.world), kind))
     return taken
 
@@ -125,7 +125,7 @@ def take_batch(body: bytes, owner: Owner, moment: Moment) -> Taken:
         envelope.sent_at or envelope.sent_at_alias,
         envelope.context or {},
     )
-    taken = Taken(workspace, moment.rules_of(workspace), tells_addresses=not is_public)
+    taken = Taken(workspace, moment.rules_of(workspace), is_trusted=not is_public)
     for index, raw in enumerate(calls):
         try:
             taken.add(event_of(decode_call(raw), raw, reception))

@@ -10,10 +10,12 @@ from schemas.ids import EventId, RecordId, UserId
 _NAMING = frozenset({EventKind.IDENTIFY, EventKind.ALIAS})
 
 
-def link_of(event: Event) -> Event | None:
+def link_of(event: Event, *, is_trusted: bool = True) -> Event | None:
     """The link that an identify or alias implies; None where it names one id only.
 
     Its ids come from the call's, so that a call sent again is one link. It carries nothing of the person but ids.
+
+    is_trusted  not everybody can send this: an alias may move a known person, which an identify never does
     """
     if event.kind not in _NAMING or not event.linked or event.linked == event.user:
         return None
@@ -29,5 +31,5 @@ def link_of(event: Event) -> Event | None:
         properties={},
         traits={},
         context={},
-        anonymous=event.kind is EventKind.IDENTIFY,
+        anonymous=event.kind is EventKind.IDENTIFY or not is_trusted,
     )

@@ -9,6 +9,12 @@ The rules, each of which is a test in tests/property/test_identity.py:
   it happened. Before the first link everything is the first person's.
 - A second person on the same device gets what happens from the second link on, and inherits nothing.
 - An alias of two known persons hands over features; the former id's later events pass on.
+- Only what is a device's is moved by an identify: a profile that had behaviour of a known person is moved by an alias
+  alone, and an alias that comes with a key that everybody can read counts as an identify. The first behaviour of a
+  known person ends what identifies said of the id before: ids can be guessed, and whoever names another's as a device
+  gets nothing of it, neither now nor later.
+- What somebody says of an id is not believed of that id: it becomes one of the person's ids once its own profile has
+  handed over.
 - Events pass through chains of links. Where the merge of a new link comes back to a profile that it has passed, the
   ring is cut open.
 """
@@ -19,7 +25,7 @@ import msgspec
 
 from flink_jobs.personalize.consent import ANALYTICS, may
 from flink_jobs.personalize.effects import Effects, Output
-from flink_jobs.personalize.permission import is_about_reaching
+from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED, is_about_reaching
 from flink_jobs.personalize.state import UserState
 from online_models.cells import (
     LINKED_MAX,
@@ -44,6 +50,16 @@ from schemas.topics import RELAYS
 
 ADDRESS_PREFIX = "address-"
 """Begins the id of somebody of whom nothing but an address is known."""
+PARTED = "parted"
+"""Name of a merge that says the contrary: the profile is not the person's."""
+_OF_PERSONS = BEHAVIOUR | {
+    EventKind.IDENTIFY,
+    EventKind.GROUP,
+    EventKind.ALIAS,
+    EventKind.CONTACT,
+    EventKind.MERGE,
+}
+"""Kinds that a known person's id comes with; what was shown or sent is told under the id of a device as well."""
 _STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventKind.HEARTBEAT})
 """Kinds that mean this very profile, whoever it belongs to."""
 
@@ -64,6 +80,28 @@ def goes_on(profile: Profile, event: Event) -> UserId | None:
     return None
 
 
+def tells_person(event: Event) -> bool:
+    """Whether an event says that the id it came under is a known person's, and no device's."""
+    if event.anonymous or event.kind not in _OF_PERSONS:
+        return False
+    return event.name != UNSUBSCRIBED and not event.name.startswith(ABOUT_MESSAGES)
+
+
+def become_person(state: UserState, event: Event, effects: Effects) -> None:
+    """From now on nothing but an alias moves this profile; whoever named it as a device learns that it is none."""
+    profile = state.profile
+    profile.is_person = True
+    state.trail.put(Trail())
+    for person in sorted({UserId(link.user) for link in profile.links if not link.is_alias}):
+        _relay([_merge(event, person, Profile(), PARTED)], effects)
+    profile.links = tuple(link for link in profile.links if link.is_alias)
+
+
+def is_asked_for(profile: Profile, event: Event) -> bool:
+    """Whether an erasure is for this profile: asked of it itself, or of the person whose it is."""
+    return not event.via or profile.is_grave or any(link.user == event.via[-1] for link in profile.links)
+
+
 def pass_on(event: Event, person: UserId, effects: Effects) -> None:
     """Send one event on to the person whose it is."""
     _relay([_for(event, person)], effects)
@@ -74,11 +112,18 @@ def link(state: UserState, event: Event, effects: Effects) -> bool:
     profile, person = state.profile, UserId(event.linked)
     if not person or person == event.user:
         return False
+    if event.anonymous and profile.is_person:
+        return False
     is_first = not profile.links
-    links = sorted({*profile.links, Link(person, event.at_ms)}, key=lambda one: (one.from_ms, one.user))
+    is_known = any(one.user == person for one in profile.links)
+    new = Link(person, event.at_ms, not event.anonymous)
+    links = sorted({*profile.links, new}, key=lambda one: (one.from_ms, one.user, one.is_alias))
     profile.links = tuple(links[-LINKS_MAX:])
     if is_first:
         _hand_over(state, event, person, effects)
+    elif not is_known:
+        # Hands over nothing: by it the person's profile learns of this id.
+        _relay([_merge(event, person, Profile())], effects)
     return is_first
 
 
@@ -97,8 +142,11 @@ def take_merge(profile: Profile, event: Event) -> None:
 
 def remember_linked(profile: Profile, event: Event) -> None:
     """Keep the other ids of a person, so that what is asked of the person can be done to them."""
-    for other in (*event.via, UserId(event.linked)):
-        if other and other != event.user and other not in profile.linked:
+    if event.kind is EventKind.MERGE and event.name == PARTED:
+        profile.linked = tuple(other for other in profile.linked if other != event.via[0])
+        return
+    for other in event.via:
+        if other != event.user and other not in profile.linked:
             profile.linked = (*profile.linked, other)[-LINKED_MAX:]
 
 
@@ -153,18 +201,19 @@ def _hand_over(state: UserState, event: Event, person: UserId, effects: Effects)
     _relay([_merge(event, person, features), *[_for(decode_event(packed), person) for packed in trail.events]], effects)
 
 
-def _merge(event: Event, person: UserId, features: Profile) -> Event:
-    record = _derived(event, "merge", person)
+def _merge(event: Event, person: UserId, features: Profile, name: str = "") -> Event:
+    record = _derived(event, name or "merge", person)
     return Event(
         workspace=event.workspace,
         user=person,
         record_id=RecordId(record),
         id=EventId(record),
         kind=EventKind.MERGE,
+        name=name,
         at_ms=event.at_ms,
         received_ms=event.received_ms,
         world=event.world,
-        via=(*event.via, event.user),
+        via=(event.user,) if name else (*event.via, event.user),
         handed=encode(features),
     )
 

@@ -17,6 +17,8 @@ from schemas.profiles import Contact, Permission, Suppression
 
 _V = TypeVar("_V")
 
+ABOUT_MESSAGES = "Email "
+"""Begins the names of events that tell of messages sent earlier: they bring nobody back, and say not who is known."""
 SUBSCRIBED = "Subscribed"
 UNSUBSCRIBED = "Unsubscribed"
 COMPLAINED = "Email Marked as Spam"

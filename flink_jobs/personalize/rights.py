@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.identity import erase_linked
-from flink_jobs.personalize.permission import keep_suppressed
+from flink_jobs.personalize.permission import ABOUT_MESSAGES, keep_suppressed
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import bury_told, tell_grave
 from online_models.cells import Emitted, Profile
@@ -16,8 +16,6 @@ from schemas.versions import Position
 
 TOMBSTONE_AFTER_MS = 3_600_000
 """Longer than any restart repeats: until then the grave's version keeps older writings out of the cache."""
-ABOUT_MESSAGES = "Email "
-"""Events of this prefix tell of messages sent earlier; they bring nobody back."""
 
 
 def is_from_before(profile: Profile, event: Event) -> bool:
@@ -52,6 +50,7 @@ def dissolve(state: UserState, position: Position, effects: Effects) -> None:
     links, linked, consent = profile.links, profile.linked, profile.consent
     state.forget()
     state.profile.links, state.profile.linked, state.profile.consent = links, linked, consent
+    state.profile.is_person = profile.is_person
     state.profile.erased_at_ms = profile.erased_at_ms
     _write_graves(state, told, position, effects)
 
