@@ -20,9 +20,10 @@ _NEVER_A_TRAIT = _TAKEN - {Meaning.PERSON} | {Meaning.IP}
 _PLAIN = Meaning.PLAIN
 _AS_IT_IS = frozenset({Meaning.PLAIN, Meaning.COUNTRY, Meaning.REGION})
 _DEVICE_TAKEN = frozenset({"name", "token", "advertisingId"})
-_CONTEXT_KEPT = frozenset({"consent", "userAgent"})
+_CONTEXT_KEPT: dict[str, type] = {"consent": dict, "userAgent": str}
+"""Kept as they are where they are what they should be; else they could be anything."""
 _CONTEXT_REDUCED = frozenset({"ip", "traits", "location"})
-_CONTEXT_APART = _CONTEXT_KEPT | _CONTEXT_REDUCED | {"device"}
+_CONTEXT_APART = _CONTEXT_REDUCED.union(_CONTEXT_KEPT, {"device"})
 _NO_VALUE = object()
 _TOLD_KINDS = tuple(sorted(SENDER_KINDS, reverse=True))
 """`track` among the first: a tuple is searched by identity, and members of an enumeration are slow to hash."""
@@ -133,16 +134,20 @@ def _context_part(name: str, part: Any, rules: Rules, at_ms: int) -> Any:
         return reduced_traits(part, rules, at_ms) if isinstance(part, dict) else None
     if name == "location":
         return coarse_place(part)
-    if name == "device" and isinstance(part, dict):
+    if name in _CONTEXT_KEPT:
+        return part if isinstance(part, _CONTEXT_KEPT[name]) else None
+    if isinstance(part, dict):
         # A device's name is nearly always its owner's; the others say which one it is, or reach it.
         kept = {key: value for key, value in part.items() if key not in _DEVICE_TAKEN}
         return reduced_values(kept, rules.meanings, at_ms)
-    return part
+    return None
 
 
 def _is_suspicious_context(context: Object, meanings: Meanings) -> bool:
     for name, value in context.items():
         if name in _CONTEXT_KEPT:
+            if not isinstance(value, _CONTEXT_KEPT[name]):
+                return True
             continue
         if name in _CONTEXT_REDUCED or meanings[name] is not _PLAIN or _may_identify(value, meanings, 1):
             return True
