@@ -17,6 +17,7 @@ from connectors.cache.applying import Applier
 from connectors.cache.follower import Follower, now_ms
 from connectors.cache.meters import CacheMeters
 from connectors.cache.outbox import Outbox
+from connectors.cache.purging import Purger
 from connectors.cache.releases import Releases
 from connectors.cache.store import SWEEP_ROWS, CacheStore
 from connectors.gateway.app import Gateway
@@ -58,6 +59,7 @@ def serve(settings: ServeSettings) -> None:
         applier = Applier(store, releases, meters)
         follower = Follower(store, releases, applier, meters, kafka, partitions=partitions, clock_ms=now_ms)
         outbox = Outbox(store, kafka, meters)
+        purger = Purger(store, meters, may_rest=lambda: follower.is_ready, clock_ms=now_ms)
         signer = Signer(settings.secrets or {"local": _own_secret(settings.folder / "signing.key")})
         marks = MarkFiller(settings.public_url.rstrip("/") or url, signer)
         reads = Reads(store, releases, follower, marks, partitions=partitions, clock_ms=now_ms)
@@ -66,10 +68,10 @@ def serve(settings: ServeSettings) -> None:
         meters.gauge("foresend_cache_entries", "About how many entries are cached", store.estimated_entries)
         meters.gauge("foresend_outbox_rows", "Records Kafka has not acknowledged", lambda: store.outbox_rows)
         _log.info("serving on %s from %s", url, settings.folder)
-        _run(gateway, listener, store, follower, outbox)
+        _run(gateway, listener, store, (follower, outbox, purger))
 
 
-def _run(gateway: Gateway, listener: socket.socket, store: CacheStore, follower: Follower, outbox: Outbox) -> None:
+def _run(gateway: Gateway, listener: socket.socket, store: CacheStore, runs: tuple[Follower, Outbox, Purger]) -> None:
     """Run the server in this thread and the rest in threads of their own; the first that ends, ends all."""
     config = server_config(gateway, timeout_graceful_shutdown=GRACE_S)
     server = uvicorn.Server(config)
@@ -83,8 +85,7 @@ def _run(gateway: Gateway, listener: socket.socket, store: CacheStore, follower:
     stopping = threading.Event()
     with ThreadPoolExecutor(thread_name_prefix="serve") as threads:
         workers: list[Future[None]] = [
-            threads.submit(follower.run, stopping),
-            threads.submit(outbox.run, stopping),
+            *(threads.submit(one.run, stopping) for one in runs),
             threads.submit(_sweep, store, stopping),
         ]
         for worker in workers:
@@ -95,6 +96,7 @@ def _run(gateway: Gateway, listener: socket.socket, store: CacheStore, follower:
             # Only now, so that the outbox's last drain sees the last draw.
             stopping.set()
             store.outbox_grew.set()
+            store.purges_grew.set()
     for worker in workers:
         worker.result()
 
@@ -103,6 +105,7 @@ def _sweep(store: CacheStore, stopping: threading.Event) -> None:
     while not stopping.wait(SWEEP_EVERY_S):
         while store.sweep_sends(now_ms()) == SWEEP_ROWS:
             pass
+        store.sweep_graves(now_ms())
 
 
 def _door(settings: ServeSettings, releases: Releases) -> Door:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from connectors.cache.entries import read_communication, read_profile, version_of_entry, version_of_profile
-from connectors.cache.families import ENTRIES, ERASURES, META, OFFSETS, PROFILES, RELEASES
+from connectors.cache.entries import read_communication, read_profile
+from connectors.cache.families import ENTRIES, META, OFFSETS, PROFILES, RELEASES
 from connectors.cache.meters import CacheMeters
+from connectors.cache.pending import Pending
 from connectors.cache.releases import Releases
-from connectors.cache.rocks import Batch
 from connectors.cache.rows import OutboxRow, pack_number
 from connectors.cache.store import CacheStore
 from connectors.kafka.dead_letters import code_version, dead_letter_record
@@ -18,7 +18,7 @@ from schemas.keys import join_key, split_key
 from schemas.library import Release
 from schemas.topics import COMMUNICATIONS, DEAD_LETTERS, LIBRARY, RECORD_BYTES_MAX
 from schemas.topics import PROFILES as PROFILES_TOPIC
-from schemas.versions import Version, parts_of
+from schemas.versions import parts_of
 
 KEPT_UP = "kept_up_ms"
 """Row of `meta`: when this node was last known to read its topics."""
@@ -63,10 +63,10 @@ class Applier:
         One batch is what makes a crash neither lose nor repeat. Mutant: offsets in a batch of their own;
         then `test_one_poll_is_one_write` fails.
         """
-        batch = _Pending(self._store)
+        batch = Pending(self._store)
         for record in records:
             try:
-                self._one(batch, record, now_ms if live else None)
+                self._one(batch, record, now_ms, live=live)
             except DataError as error:
                 batch.letters.append(self._dead_letter(record, error))
         for (topic, partition), offset in positions.items():
@@ -76,58 +76,65 @@ class Applier:
             self._stamped_ms = now_ms
         elif not positions:
             return
-        self._store.commit(batch.writes, batch.letters)
+        batch.commit(now_ms)
         if batch.has_release:
             self._releases.reload()
 
-    def _one(self, batch: "_Pending", record: LogRecord, live_ms: int | None) -> None:
+    def _one(self, batch: Pending, record: LogRecord, now_ms: int, *, live: bool) -> None:
         if record.topic == COMMUNICATIONS.name:
-            outcome = self._communication(batch, record, live_ms)
+            outcome = self._communication(batch, record, now_ms, live=live)
         elif record.topic == PROFILES_TOPIC.name:
-            outcome = self._profile(batch, record)
+            outcome = self._profile(batch, record, now_ms)
         elif record.topic == LIBRARY.name:
             outcome = self._release(batch, record)
         else:
             return
         self._meters.records.labels(record.topic, outcome).inc()
 
-    def _communication(self, batch: "_Pending", record: LogRecord, live_ms: int | None) -> str:
+    def _communication(self, batch: Pending, record: LogRecord, now_ms: int, *, live: bool) -> str:
         key, value = record.key or b"", record.value
         if value is None:
-            batch.drop_entry(key)
+            split_key(key, 3)
+            batch.drop(ENTRIES, self._store.names.entry(key))
             return "removed"
         found = read_communication(key, value)
-        stored = batch.version(key)
+        name = self._store.names.entry(key)
+        stored = batch.version(ENTRIES, name)
         # The version guard: a repeated or late record is harmless. An equal version overwrites.
         # Mutant: never overtaken; then `test_a_lower_version_is_ignored_and_its_offset_still_moves` fails.
         if stored is not None and stored > found.version:
             return "overtaken"
-        batch.put_entry(key, value, found.version)
-        self._meters.written.labels(found.decision.cause if found.decision else "grave").inc()
-        log_ms = parts_of(found.version)[0].log_ms
         if found.grave:
-            # Of what was drawn until now, no byte is shown again. Mutant: no such row; then
-            # `test_what_was_sent_before_an_erasure_stays_gone_when_the_user_comes_back` fails.
-            batch.writes.put(ERASURES, key, pack_number(max(log_ms, live_ms or 0)))
-        if live_ms is not None:
-            self._meters.freshness.labels(split_key(key, 3)[0]).observe(max(0, live_ms - log_ms) / 1000)
+            batch.bury(ENTRIES, name, found.version, now_ms)
+        else:
+            batch.put(ENTRIES, name, key, value, found.version)
+        self._meters.written.labels(found.decision.cause if found.decision else "grave").inc()
+        if live:
+            lag_ms = max(0, now_ms - parts_of(found.version)[0].log_ms)
+            self._meters.freshness.labels(split_key(key, 3)[0]).observe(lag_ms / 1000)
         return "grave" if found.grave else "written"
 
-    @staticmethod
-    def _profile(batch: "_Pending", record: LogRecord) -> str:
+    def _profile(self, batch: Pending, record: LogRecord, now_ms: int) -> str:
         key, value = record.key or b"", record.value
         if value is None:
-            batch.drop_profile(key)
+            split_key(key, 2)
+            name = self._store.names.person_of(key)
+            if batch.drop(PROFILES, name):
+                batch.miss(name, record.timestamp)
             return "removed"
         found = read_profile(key, value)
-        stored = batch.profile_version(key)
+        name = self._store.names.person_of(key)
+        stored = batch.version(PROFILES, name)
         if stored is not None and stored > found.version:
             return "overtaken"
-        batch.put_profile(key, value, found.version)
-        return "grave" if found.grave else "written"
+        if found.grave:
+            batch.bury(PROFILES, name, found.version, now_ms)
+            return "grave"
+        batch.put(PROFILES, name, key, value, found.version)
+        return "written"
 
     @staticmethod
-    def _release(batch: "_Pending", record: LogRecord) -> str:
+    def _release(batch: Pending, record: LogRecord) -> str:
         try:
             release = decode(Release, record.value or b"")
         except (StateCorrupt, StateVersionError) as error:
@@ -159,41 +166,3 @@ class Applier:
             code_version=code_version(),
         )
         return OutboxRow.to_first_partition(DEAD_LETTERS, *dead_letter_record(letter))
-
-
-class _Pending:
-    """A batch, and what the entries it touches will be: a key may come several times in one."""
-
-    def __init__(self, store: CacheStore) -> None:
-        self._store = store
-        self._versions: dict[bytes, Version | None] = {}
-        self._profile_versions: dict[bytes, Version | None] = {}
-        self.writes: Batch = store.batch()
-        self.letters: list[OutboxRow] = []
-        self.has_release = False
-
-    def version(self, key: bytes) -> Version | None:
-        if key not in self._versions:
-            self._versions[key] = version_of_entry(self._store.entry(key))
-        return self._versions[key]
-
-    def put_entry(self, key: bytes, value: bytes, version: Version) -> None:
-        self._versions[key] = version
-        self.writes.put(ENTRIES, key, value)
-
-    def profile_version(self, key: bytes) -> Version | None:
-        if key not in self._profile_versions:
-            self._profile_versions[key] = version_of_profile(self._store.profile(key))
-        return self._profile_versions[key]
-
-    def put_profile(self, key: bytes, value: bytes, version: Version) -> None:
-        self._profile_versions[key] = version
-        self.writes.put(PROFILES, key, value)
-
-    def drop_profile(self, key: bytes) -> None:
-        self._profile_versions[key] = None
-        self.writes.delete(PROFILES, key)
-
-    def drop_entry(self, key: bytes) -> None:
-        self._versions[key] = None
-        self.writes.delete(ENTRIES, key)

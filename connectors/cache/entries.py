@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from connectors.cache.families import PROFILES, Family
 from schemas.codec import decode
 from schemas.decisions import Communication, Decision
 from schemas.draws import renormalise
@@ -53,14 +54,11 @@ def _decoded(kind: type[_T], value: bytes) -> _T:
     return found
 
 
-def version_of_profile(stored: bytes | None) -> Version | None:
-    """The version of what is told of a person, a grave's too; None where nothing is."""
-    return None if stored is None else decode(ToldProfile, stored).version
-
-
-def version_of_entry(stored: bytes | None) -> Version | None:
-    """The version of a stored entry, a grave's too; None where there is none."""
-    return None if stored is None else decode(Communication, stored).version
+def version_of(family: Family, stored: bytes | None) -> Version | None:
+    """The version of a stored entry or profile; None where there is none."""
+    if stored is None:
+        return None
+    return decode(ToldProfile, stored).version if family is PROFILES else decode(Communication, stored).version
 
 
 def _check_content(key: bytes, found: Communication) -> None:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of keys and families as a whole. Values carry versions of their own."""
+PERSON_BYTES = 16
+SEND_BYTES = 16
+"""Keys name persons and sends by keyed hashes (`names.py`), so that nobody's id stands in an index, in a file's
+bounds or in RocksDB's own log. Outside `entries`, `profiles`, `served` and `outbox` nothing else tells of a person."""
 SENDS_KEPT_MS = 48 * 3_600_000
 """For how long a repeated send is answered as it was the first time."""
 
@@ -25,19 +29,19 @@ class Family:
 
 ENTRIES = Family(
     name="entries",
-    key="workspace|template|user, the record's own key",
-    purpose="each user's finished messages, as the topic holds them",
+    key="hash of workspace and user, then the template",
+    purpose="each user's finished messages: the record's own key, and its value as the topic holds it",
     retention="newest of each key",
     personal=True,
-    erasure="a grave replaces the content at once; the tombstone removes the row",
+    erasure="a grave or a tombstone removes the row at once, and a grave the files that held it (`purges`)",
 )
 PROFILES = Family(
     name="profiles",
-    key="workspace|user, the record's own key",
-    purpose="each person's contact part, consent and features in words, as the topic holds them",
+    key="hash of workspace and user",
+    purpose="each person's contact part, consent and features in words: the record's own key, and its value",
     retention="newest of each key",
     personal=True,
-    erasure="a grave replaces the content at once; the tombstone removes the row",
+    erasure="a grave or a tombstone removes the row at once, and a grave the files that held it (`purges`)",
 )
 RELEASES = Family(
     name="fallbacks",
@@ -49,27 +53,43 @@ RELEASES = Family(
 )
 SENDS = Family(
     name="sends",
-    key="workspace|send id",
+    key="hash of workspace and send id",
+    purpose="whose send it is, and of when: the key of its row in `served`",
+    retention="48 hours",
+    personal=False,
+    erasure="hashes and a time only; a send without its row in `served` is one of an erased user",
+)
+SERVED = Family(
+    name="served",
+    key="hash of workspace and user, time (8 bytes, milliseconds), hash of the send",
     purpose="what was drawn for a send, so that a repeat is answered the same",
     retention="48 hours",
     personal=True,
-    erasure="never answered again once the user was erased (`erasures`); ages out in 48 hours",
+    erasure="a grave removes all rows of the person at once, and the files that held them (`purges`)",
 )
 SEND_TIMES = Family(
     name="send_times",
-    key="time (8 bytes, milliseconds), then a key of `sends`",
+    key="time (8 bytes, milliseconds), hash of the send",
     purpose="finds the sends that are old enough to be forgotten",
     retention="48 hours",
     personal=False,
-    erasure="holds send ids only",
+    erasure="hashes and a time only",
 )
-ERASURES = Family(
-    name="erasures",
-    key="a key of `entries`",
-    purpose="when the user was erased, so that no send from before is answered again, also after the grave is gone",
-    retention="48 hours, as long as `sends`",
-    personal=True,
-    erasure="it is the erasure; ages out in 48 hours",
+GRAVES = Family(
+    name="graves",
+    key="a key of `entries` or `profiles`",
+    purpose="version of a grave, so that nothing older comes back, and when the user was erased",
+    retention="until the tombstone or a newer version, but 48 hours at least, as long as `sends`",
+    personal=False,
+    erasure="it is the erasure: hashes, a version and a time",
+)
+PURGES = Family(
+    name="purges",
+    key="hash of workspace and user; `all`: everybody",
+    purpose="whose removed rows may still be in RocksDB's files",
+    retention="seconds: until these files are gone",
+    personal=False,
+    erasure="hashes only",
 )
 OUTBOX = Family(
     name="outbox",
@@ -77,7 +97,7 @@ OUTBOX = Family(
     purpose="records that Kafka has not acknowledged yet",
     retention="until Kafka acknowledges them",
     personal=True,
-    erasure="moves on to a topic within seconds; the topic's rule holds there",
+    erasure="moves on to a topic within seconds; the topic's rule holds there, and files are purged here (`purges`)",
 )
 OFFSETS = Family(
     name="offsets",
@@ -90,10 +110,22 @@ OFFSETS = Family(
 META = Family(
     name="meta",
     key="name of the fact",
-    purpose="layout version, partition count, ids of the topics followed, when this node last kept up",
+    purpose="layout version, partition count, salt of names, ids of the topics followed, when this node last kept up",
     retention="as long as the cache",
     personal=False,
     erasure="holds no person",
 )
 
-FAMILIES = (ENTRIES, PROFILES, RELEASES, SENDS, SEND_TIMES, ERASURES, OUTBOX, OFFSETS, META)
+FAMILIES = (
+    ENTRIES,
+    PROFILES,
+    RELEASES,
+    SENDS,
+    SERVED,
+    SEND_TIMES,
+    GRAVES,
+    PURGES,
+    OUTBOX,
+    OFFSETS,
+    META,
+)

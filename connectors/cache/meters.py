@@ -30,6 +30,14 @@ class CacheMeters:
         self.rebuilds = Counter(
             "foresend_cache_rebuilds", "Times the cache was dropped and read anew", ["reason"], registry=registry
         )
+        self.erasures = Counter(
+            "foresend_cache_erasures", "Erased users of whom no byte is left in the cache's files", registry=registry
+        )
+        self.erasure_s = Gauge(
+            "foresend_cache_erasure_seconds",
+            "From the arrival of the last erased user's grave until no byte was left in the cache's files",
+            registry=registry,
+        )
         self.freshness = Histogram(
             "foresend_freshness_seconds",
             "From the log time of the newest event in a communication to its being readable here",

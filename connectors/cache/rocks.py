@@ -4,10 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from rocksdict import AccessType, BlockBasedOptions, Cache, ColumnFamily, Options, Rdict, WriteBatch
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    BottommostLevelCompaction,
+    Cache,
+    ColumnFamily,
+    CompactOptions,
+    Options,
+    Rdict,
+    WriteBatch,
+)
 
-from connectors.cache.families import FAMILIES, Family
-from schemas.errors import CacheBusy, StateCorrupt
+from connectors.cache.families import FAMILIES, LAYOUT, Family
+from schemas.errors import CacheBusy, ConfigError, StateCorrupt
 
 BLOCK_CACHE_BYTES = 128 * 1024 * 1024
 WRITE_BUFFER_BYTES = 32 * 1024 * 1024
@@ -75,6 +85,7 @@ class Database:
     def __init__(self, path: Path, second: Path | None = None) -> None:
         access = AccessType.read_write() if second is None else AccessType.secondary(str(second))
         self._errors = RocksErrors(path)
+        self._refuse_other_families(path)
         block_cache = Cache(BLOCK_CACHE_BYTES)
         families = {family.name: _options(block_cache) for family in FAMILIES}
         with self._errors:
@@ -116,14 +127,34 @@ class Database:
         with self._errors:
             self._rocks.write(batch.raw)
 
+    def flush(self) -> None:
+        """Move all rows from memory into files, so that no log file is needed, and all are removed.
+
+        A log file stays as long as any one family needs it.
+        """
+        with self._errors:
+            for family in self._families.values():
+                family.flush()
+
+    def compact(self, family: Family, start: bytes, end: bytes) -> None:
+        """Write the files anew that hold keys from `start` to `end`, without what was removed or overwritten.
+
+        Without `force`, files of the last level that hold no removal marker of their own would stay as they are.
+        """
+        options = CompactOptions()
+        options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+        # An exclusive one would hold up all others, and with them the writes that wait for them.
+        options.set_exclusive_manual_compaction(False)
+        with self._errors:
+            self._families[family].compact_range(start, end, options)
+
     def estimated_rows(self, family: Family) -> int:
         """About how many rows a family has."""
         return self._families[family].property_int_value("rocksdb.estimate-num-keys") or 0
 
-    def catch_up(self) -> None:
-        """Read what the writer has written since (second instances only)."""
-        with self._errors:
-            self._rocks.try_catch_up_with_primary()
+    def bytes_of(self, family: Family) -> int:
+        """How large the files of a family are."""
+        return self._families[family].property_int_value("rocksdb.total-sst-files-size") or 0
 
     def close(self) -> None:
         """Let go of the files. Every handle must go, or RocksDB keeps its lock."""
@@ -132,6 +163,20 @@ class Database:
             family.close()
         self._families.clear()
         self._rocks.close()
+
+    def _refuse_other_families(self, path: Path) -> None:
+        """RocksDB opens all families or none, and says so in words that help nobody."""
+        if not (path / "CURRENT").exists():
+            return
+        with self._errors:
+            found = set(Rdict.list_cf(str(path)))
+        others = found - {family.name for family in FAMILIES} - {"default"}
+        if others:
+            raise ConfigError(
+                f"cache {path.parent}: expected layout {LAYOUT}, got another one, with {', '.join(sorted(others))}; "
+                "stop the version of Foresend that wrote it once its outbox is empty, then give this one an empty "
+                "folder: entries are read anew from Kafka"
+            )
 
 
 def _options(block_cache: Cache) -> Options:

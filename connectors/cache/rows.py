@@ -1,13 +1,17 @@
 """Values of column families that are the cache's own, and the packing of its binary keys."""
 
 import struct
+from typing import NamedTuple
 
 from schemas.codec import Versioned
 from schemas.ids import DecisionId, Locale, ReleaseId, TemplateName, UserId, VariantId
 from schemas.topics import Topic
+from schemas.versions import Version
 
 _NUMBER = struct.Struct(">Q")
 NUMBER_BYTES = _NUMBER.size
+_LENGTH = struct.Struct(">I")
+_GRAVE = struct.Struct(">Q?")
 
 
 def pack_number(number: int) -> bytes:
@@ -18,6 +22,40 @@ def pack_number(number: int) -> bytes:
 def unpack_number(data: bytes) -> int:
     """The number at the start of the bytes."""
     return int(_NUMBER.unpack_from(data)[0])
+
+
+def pack_record(key: bytes, value: bytes) -> bytes:
+    """A record whole: the row's own key is a hash, which does not tell the record's."""
+    return _LENGTH.pack(len(key)) + key + value
+
+
+def unpack_record(row: bytes) -> tuple[bytes, bytes]:
+    """Key and value of a record."""
+    start = _LENGTH.size + int(_LENGTH.unpack_from(row)[0])
+    return row[_LENGTH.size : start], row[start:]
+
+
+class Grave(NamedTuple):
+    """What is left of an entry or a profile whose user was erased.
+
+    erased_ms  sends from then and before are never answered again
+    is_guard   nothing of a lower version may come back: until the tombstone, or something of a higher version
+    version    the grave's own
+    """
+
+    erased_ms: int
+    is_guard: bool
+    version: Version
+
+    def packed(self) -> bytes:
+        """The row of `graves`."""
+        return _GRAVE.pack(self.erased_ms, self.is_guard) + self.version
+
+    @classmethod
+    def unpacked(cls, row: bytes) -> "Grave":
+        """Undo `packed`."""
+        erased_ms, is_guard = _GRAVE.unpack_from(row)
+        return cls(erased_ms, is_guard, Version(row[_GRAVE.size :]))
 
 
 class Served(Versioned, frozen=True):
@@ -47,6 +85,17 @@ class Served(Versioned, frozen=True):
     variants: dict[str, VariantId]
     body: bytes
     marks: dict[str, str]
+
+
+class Sent(NamedTuple):
+    """A send that is remembered.
+
+    person  whose it is, by the name that keys have
+    served  what was drawn; None: the person was erased since
+    """
+
+    person: bytes
+    served: Served | None
 
 
 class OutboxRow(Versioned, frozen=True):

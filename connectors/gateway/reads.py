@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from connectors.cache.releases import OpenRelease, Releases
-from connectors.cache.rows import OutboxRow, Served
+from connectors.cache.rows import OutboxRow, Sent, Served
 from connectors.cache.store import CacheStore
 from connectors.gateway.events import NO_DECISION, exposure_row, features_refresh_row, refresh_row
 from connectors.gateway.marks import LOOK_MARKS, MarkFiller
@@ -136,10 +136,22 @@ class Reads:
         Raises:
             Problem: there is no answer with a message.
         """
+        # An erasure comes before a draw or after it: between, the draw would leave a row of somebody erased.
+        with self._store.drawing:
+            return self._draw(workspace, template, user, send_id, given)
+
+    def _draw(
+        self,
+        workspace: WorkspaceId,
+        template: TemplateName,
+        user: UserId,
+        send_id: SendId,
+        given: Mapping[str, str],
+    ) -> Read:
         key = self._check(workspace, template, user)
         sent = self._store.sent(workspace, send_id)
         if sent is not None:
-            return self._repeat(workspace, key, sent, template, user)
+            return self._repeat(workspace, sent, template, user)
         if self._store.outbox_rows >= OUTBOX_ROWS_MAX:
             raise not_ready("the outbox is full: Kafka has not answered for a long time")
         chosen = self._choose(workspace, template, user, key, lambda odds: draw(odds, send_id))
@@ -180,10 +192,10 @@ class Reads:
             self._ask_to_tell(workspace, user, key)
             # A rebuild drops rows after `is_ready` is taken back: what is not here may be so only for now.
             self.require_ready()
+            if self._store.is_profile_erased(workspace, user):
+                raise _gone()
             raise not_found("unknown_user", "expected a person of whom something is known")
         told = decode(ToldProfile, packed)
-        if told.grave:
-            raise _gone()
         if self._clock_ms() - told.at_ms > TOLD_MS:
             self._ask_to_tell(workspace, user, key)
         return told
@@ -211,15 +223,17 @@ class Reads:
         self._require_held(key, COMMUNICATIONS)
         return key
 
-    def _repeat(self, workspace: WorkspaceId, key: bytes, sent: Served, template: TemplateName, user: UserId) -> Read:
+    def _repeat(self, workspace: WorkspaceId, send: Sent, template: TemplateName, user: UserId) -> Read:
         """The answer that a send was given before, to the byte."""
-        if (sent.template, sent.user) != (template, user):
+        sent = send.served
+        is_own = send.person == self._store.names.person(workspace, user)
+        if not is_own or (sent is not None and sent.template != template):
             raise Problem(
                 HTTPStatus.CONFLICT, "send_id_taken", "expected a new send id, got one of another user or template"
             )
-        entry = self._store.entry(key)
-        is_grave = entry is not None and decode(Communication, entry).grave
-        if is_grave or sent.at_ms <= self._store.erased_ms(key):
+        # Also after the grave is gone, and when the user came back. Mutant: draw anew; then
+        # `test_what_was_sent_before_an_erasure_stays_gone_when_the_user_comes_back` fails.
+        if sent is None:
             raise _gone()
         release = self._releases.find(workspace, sent.release)
         if release is None:
@@ -301,16 +315,16 @@ class Reads:
             entry = decode(Communication, packed)
             if entry.withheld:
                 return _Found(None, default, entry.withheld)
-            if entry.grave or entry.decision is None:
-                raise _gone()
+            if entry.decision is None:
+                raise StateCorrupt("expected an entry with a decision, or with why there is none")
             return _Found(entry, entry.decision.locale, "")
         others = self._store.entries([communication_key(workspace, name, user) for name in newest.templates])
         # A rebuild drops entries after `is_ready` is taken back: what is not here may be so only for now.
         if not self._progress.is_ready:
             raise not_ready("this node is reading the topics anew")
-        known = [decode(Communication, other) for other in others if other is not None]
-        if any(other.grave for other in known):
+        if self._store.is_erased(workspace, user):
             raise _gone()
+        known = [decode(Communication, other) for other in others if other is not None]
         if not known:
             return _Found(None, default, UNKNOWN)
         if known[0].withheld:

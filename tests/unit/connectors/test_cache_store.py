@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from rocksdict import Options, Rdict
 
 from connectors.cache.families import ENTRIES, META, SENDS_KEPT_MS
-from connectors.cache.rows import OutboxRow, Served
+from connectors.cache.rows import OutboxRow, Sent, Served, pack_record
 from connectors.cache.store import SWEEP_ROWS, CacheReader, CacheStore, database_path
 from schemas.errors import CacheBusy, ConfigError, StateCorrupt
 from schemas.ids import DecisionId, Locale, ReleaseId, SendId
@@ -41,7 +42,7 @@ def values(store: CacheStore, limit: int = 100) -> list[bytes]:
 def put_entry(store: CacheStore, number: int = 1) -> bytes:
     key, value = record_of(communication(number=number))
     batch = store.batch()
-    batch.put(ENTRIES, key, value)
+    batch.put(ENTRIES, store.names.entry(key), pack_record(key, value))
     store.commit(batch)
     return key
 
@@ -67,7 +68,7 @@ def test_what_was_committed_is_there_after_opening_again(tmp_path: Path) -> None
     store.close()
     again = CacheStore(tmp_path)
     assert again.entry(key) is not None
-    assert again.sent(WORKSPACE, SendId("s1")) == served()
+    assert again.sent(WORKSPACE, SendId("s1")) == Sent(again.names.person(WORKSPACE, ANNA), served())
     assert values(again) == [b"1", b"2"]
     assert again.outbox_rows == 2
     again.close()
@@ -88,7 +89,7 @@ def test_the_outbox_keeps_its_order_over_a_restart(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize(("fact", "value"), [("layout", b"2"), ("partitions", b"7")])
+@pytest.mark.parametrize(("fact", "value"), [("layout", b"1"), ("partitions", b"7")])
 def test_a_folder_written_otherwise_is_refused_and_let_go(tmp_path: Path, fact: str, value: bytes) -> None:
     store = CacheStore(tmp_path)
     batch = store.batch()
@@ -98,6 +99,19 @@ def test_a_folder_written_otherwise_is_refused_and_let_go(tmp_path: Path, fact: 
     for _ in range(2):
         with pytest.raises(ConfigError, match=f"expected {fact}"):
             CacheStore(tmp_path)
+
+
+def test_a_folder_of_an_older_layout_is_refused_before_anything_is_written_to_it(tmp_path: Path) -> None:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    older = Rdict(str(database_path(tmp_path)), options)
+    older.create_column_family("erasures", options)
+    older.close()
+    with pytest.raises(ConfigError, match=r"expected layout 2, got another one, with erasures; .* an empty folder"):
+        CacheStore(tmp_path)
+    assert set(Rdict.list_cf(str(database_path(tmp_path)))) == {"default", "erasures"}
+    with pytest.raises(ConfigError, match="expected layout 2"):
+        CacheReader(tmp_path, tmp_path / "scratch")
 
 
 def test_sends_are_forgotten_after_48_hours_and_not_before(tmp_path: Path) -> None:

@@ -125,7 +125,9 @@ def test_recorded_on_demand_leaves_an_exposure_for_each_send(
     assert (event.kind, event.user) == (EventKind.EXPOSURE, USER)
     assert event.exposure is not None
     assert dict(zip(event.exposure.slots, event.exposure.variants, strict=True)) == served.variants
-    assert store.sent(sample_release.workspace, SEND) == served
+    sent = store.sent(sample_release.workspace, SEND)
+    assert sent is not None
+    assert sent.served == served
     with pytest.raises(CacheBusy):
         reads.draw(sample_release.workspace, template, USER, SEND, {})
     store.close()
