@@ -22,8 +22,8 @@ _HEADERS = (
 def stripped(source: str) -> str:
     r"""Our own source without comments and indentation: both stand on lines of their own there.
 
-    >>> stripped("/* What\\n * and why. */\\n  // because\\n  var url = 'a//b';\\n")
-    "var url = 'a//b';\\n"
+    >>> stripped("/* What\n * and why. */\n  // because\n  var url = 'a//b';\n")
+    "var url = 'a//b';\n"
     """
     kept = []
     in_comment = False
