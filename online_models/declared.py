@@ -183,11 +183,13 @@ class DeclaredState(msgspec.Struct, array_like=True):
 
     def _in_window(self, at_ms: int) -> tuple[float, float]:
         """Sum and number of the values in the window that ends at a time."""
-        if not self.buckets:
+        newest = max(at_ms // self._bucket_ms(), self.place)
+        first = newest - WINDOW_BUCKETS + 1
+        if not self.buckets or first > self.place:
             return 0.0, 0.0
         columns = _COLUMNS.unpack(self.buckets)
-        newest = at_ms // self._bucket_ms()
-        first = max(newest, self.place) - WINDOW_BUCKETS + 1
+        if newest == self.place:
+            return math.fsum(columns[:WINDOW_BUCKETS]), math.fsum(columns[WINDOW_BUCKETS:])
         kept = [bucket % WINDOW_BUCKETS for bucket in range(first, self.place + 1)]
         return math.fsum(columns[at] for at in kept), math.fsum(columns[at + WINDOW_BUCKETS] for at in kept)
 

@@ -10,7 +10,7 @@ from schemas.profiles import FeatureValue
 
 SHARES_MAX = 8
 """Keys told of a feature that has many: the largest."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = tuple(f"{day} {hour:02}" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun") for hour in range(24))
 
 
 def features_in_words(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> dict[str, FeatureValue]:
@@ -50,9 +50,9 @@ def features_in_words(profile: Profile, settings: WorkspaceSettings, at_ms: int)
 
 
 def _orders(profile: Profile) -> dict[str, FeatureValue]:
-    count, value, newest_ms = profile.orders.figures()
-    if not newest_ms and not profile.orders.kept:
+    if not profile.orders.newest_ms and not profile.orders.kept:
         return {}
+    count, value, newest_ms = profile.orders.figures()
     figures = {
         "orders": float(count),
         "repeat_orders": float(max(0, count - 1)),
@@ -64,7 +64,7 @@ def _orders(profile: Profile) -> dict[str, FeatureValue]:
 
 
 def _hour(number: int | str) -> str:
-    return f"{DAYS[int(number) // 24]} {int(number) % 24:02}"
+    return _HOURS[int(number)]
 
 
 def _largest(values: Mapping[Any, float], name: Callable[[Any], str] = str) -> dict[str, float]:
