@@ -85,7 +85,6 @@ class Profile(Cell):
     device_ms           time of the newest event that named a device
     tell_at_ms          when what changed is told in the topic `profiles`; 0 where nothing changed
     is_told             the topic holds a record of this person
-    told_ms             log time at which the person was told last
     reactions           how many opens and clicks came from people, and how many from machines for which reason
     is_listed           the topic `erased` knows of the erasure, so the state need not
     is_person           there was behaviour of a known person: only an alias moves this profile
@@ -130,7 +129,6 @@ class Profile(Cell):
     is_told: bool = False
     reactions: dict[str, int] = {}
     is_listed: bool = False
-    told_ms: int = 0
     is_person: bool = False
 
     @property
@@ -203,7 +201,18 @@ class ContactPart(Cell):
     """How a person may be reached: kept apart from consent, and moved by rights alone.
 
     soft_bounces_ms  for each channel, when the newest ones were; at most `SOFT_BOUNCES_MAX`
+    addressed_ms     for each channel, when its address was told
+    unsubscribed_ms  for each channel, when its owner wished last that nothing more is sent
     """
 
     contact: Contact = Contact()
     soft_bounces_ms: dict[str, tuple[int, ...]] = {}
+    addressed_ms: dict[str, int] = {}
+    unsubscribed_ms: dict[str, int] = {}
+
+
+class Handed(Cell):
+    """What a profile hands over to the person it became part of: of `features`, also what was said of consent."""
+
+    features: Profile = msgspec.field(default_factory=Profile)
+    contact: ContactPart = msgspec.field(default_factory=ContactPart)

@@ -5,8 +5,9 @@ import msgspec
 from schemas.codec import Versioned
 from schemas.versions import Version
 
-PROFILE_AFTER_MS = 60_000
-"""Features are told so long after the person was told last: at most once a minute for each person."""
+PROFILE_AFTER_MS = 24 * 3_600_000
+"""Features are told this long after the first of them moved, and whenever somebody asks (a refresh by the gateway).
+A record for each visit of each person would cost the job a quarter of its time, for readers who seldom come."""
 FEATURES_ASKED = "features"
 """Reason of a refresh that asks for a person to be told as things stand."""
 BUILT_IN_FEATURES = (

@@ -1,4 +1,4 @@
-"""What is told of a person in the topic `profiles`: at once where a send relies on it, else once a minute at most.
+"""What is told of a person in `profiles`: at once where a send relies on it or somebody asks, else at a bounded rate.
 
 One place decides when; after quiescence the topic holds what the state says.
 """
@@ -18,19 +18,15 @@ def consent_of(profile: Profile) -> dict[str, bool]:
 
 
 def tell_later(state: UserState, now_ms: int) -> None:
-    """Have what moved told: at the end of this event, or a minute after the person was told last.
-
-    Most events come alone: told at once, they need no timer, which costs a second reading of the state.
-    """
-    profile = state.profile
-    if not profile.tell_at_ms:
-        profile.tell_at_ms = max(now_ms, profile.told_ms + PROFILE_AFTER_MS) if profile.told_ms else now_ms
+    """Have what moved told in time; the first movement since the last telling sets when."""
+    if not state.profile.tell_at_ms:
+        state.profile.tell_at_ms = now_ms + PROFILE_AFTER_MS
 
 
 def tell(state: UserState, world: World, at_ms: int, effects: Effects) -> None:
     """Write the person as the state says."""
     profile = state.profile
-    profile.tell_at_ms, profile.told_ms, profile.is_told = 0, at_ms, True
+    profile.tell_at_ms, profile.is_told = 0, True
     told = ToldProfile(
         version=profile.next_version(),
         at_ms=at_ms,

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from datetime import UTC, datetime
 from http import HTTPStatus
+from time import monotonic, time_ns
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +21,9 @@ DEFAULT_URL = "http://127.0.0.1:8090"
 HTTP_PORT = 80
 COUNTED = frozenset({"reactions"})
 """Features of many keys that are numbers, not parts of a whole."""
+WAIT_S = 3.0
+AGAIN_S = 0.25
+FRESH_MS = 60_000
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -33,13 +37,16 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> ArgumentParse
     parser.add_argument("user", metavar="USER", help="the person's id")
     parser.add_argument("--url", default=DEFAULT_URL, help="the gateway (default: %(default)s)")
     parser.add_argument("--key", default="", help="the gateway's API key, where it has one")
+    parser.add_argument(
+        "--wait", type=float, default=WAIT_S, help="seconds that fresher ones are waited for (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object for each feature")
     return parser
 
 
 def run(arguments: Namespace) -> int:
     """Ask and print; 1 where nobody knows the person."""
-    told = asyncio.run(_ask(arguments.url, arguments.user, arguments.key))
+    told = asyncio.run(_ask(arguments.url, arguments.user, arguments.key, arguments.wait))
     if arguments.json:
         for feature in told["features"]:
             sys.stdout.write(json.dumps({"user": told["user"], **feature}) + "\n")
@@ -48,14 +55,30 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-async def _ask(url: str, user: str, key: str) -> dict[str, Any]:
+async def _ask(url: str, user: str, key: str, wait_s: float) -> dict[str, Any]:
+    """What a gateway tells. The first question may be what has a person told anew: so it is asked once more."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ConfigError(f"--url: expected an address as {DEFAULT_URL}, got {url!r}")
     headers = [("authorization", f"Bearer {key}")] if key else []
     async with HttpClient(parts.hostname, parts.port or HTTP_PORT) as client:
-        reply = await client.request("GET", f"/v1/users/{quote(user, safe='')}/features", headers=headers)
-    return _told(reply)
+        path, deadline = f"/v1/users/{quote(user, safe='')}/features", monotonic() + wait_s
+        while True:
+            reply = await client.request("GET", path, headers=headers)
+            if _is_fresh(reply) or monotonic() > deadline:
+                return _told(reply)
+            await asyncio.sleep(AGAIN_S)
+
+
+def _is_fresh(reply: Reply) -> bool:
+    """Whether another answer need not be waited for."""
+    if reply.status != HTTPStatus.OK:
+        return reply.status != HTTPStatus.NOT_FOUND
+    return time_ns() // 1_000_000 - _millis(_told(reply)["at"]) < FRESH_MS
+
+
+def _millis(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def _told(reply: Reply) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from schemas.decisions import Communication
 from schemas.events import Event, EventKind
 from schemas.examples import Example, RewardKind
 from schemas.library import HumanSettings, Release
-from schemas.profiles import PROFILE_AFTER_MS, ToldProfile
+from schemas.profiles import FEATURES_ASKED, PROFILE_AFTER_MS, ToldProfile
 from schemas.topics import EXAMPLES, PROFILES
 from tests.support.events import DAY_MS, HOUR_MS, START_MS, clicked, erased, event, exposed, named, rated
 from tests.support.fixed_worlds import FixedProgram
@@ -52,13 +52,13 @@ def ordered(at_ms: int, revenue: float, name: str = "Order Completed", **said: A
 
 
 class TestProfiles:
-    def test_features_are_told_at_once_and_then_once_a_minute_at_most(self, harness: OperatorHarness) -> None:
+    def test_features_are_told_in_time_after_the_first_of_them_moved(self, harness: OperatorHarness) -> None:
         for number in range(5):
             harness.send(rated("comedy", at_ms=START_MS + number * 10_000))
         harness.advance_event_time(TOLD_BY_MS - 1)
-        assert [one and one.features["events"].value for one in told(harness)] == [1.0]
+        assert told(harness) == []
         harness.advance_event_time(TOLD_BY_MS)
-        _, one = told(harness)
+        (one,) = told(harness)
         assert one is not None
         assert one.at_ms == TOLD_BY_MS
         assert one.features["events"].value == 5.0
@@ -69,17 +69,15 @@ class TestProfiles:
         harness.send(rated("comedy"))
         harness.send(rated("comedy", at_ms=START_MS + 1))
         harness.send(rated("drama", at_ms=TOLD_BY_MS + HOUR_MS))
-        assert [one and (one.at_ms, one.features["events"].value) for one in told(harness)] == [
-            (START_MS, 1.0),
-            (TOLD_BY_MS, 2.0),
-            (TOLD_BY_MS + HOUR_MS, 3.0),
-        ]
+        assert [one and (one.at_ms, one.features["events"].value) for one in told(harness)] == [(TOLD_BY_MS, 2.0)]
 
-    def test_who_comes_now_and_then_needs_no_timer(self, harness: OperatorHarness) -> None:
+    def test_who_is_asked_for_is_told_as_things_stand(self, harness: OperatorHarness) -> None:
         harness.send(rated("comedy"))
-        harness.send(rated("comedy", at_ms=TOLD_BY_MS))
-        assert len(told(harness)) == 2
-        assert decode(Profile, harness.cell(PROFILE.name, KEY.decode()) or b"").tell_at_ms == 0
+        asked = {"reason": FEATURES_ASKED}
+        harness.send(event(EventKind.REFRESH, at_ms=START_MS + 1, properties=asked))
+        assert newest(harness).features["events"].value == 1.0
+        harness.advance_event_time(START_MS + 30 * DAY_MS)
+        assert len(told(harness)) == 1
 
     def test_traits_and_zone_are_told_at_once(self, harness: OperatorHarness) -> None:
         harness.send(named("Zoë", context={"timezone": "Europe/Berlin"}))
@@ -135,7 +133,7 @@ class TestProfiles:
         harness.send(erased(at_ms=START_MS + 1))
         grave = newest(harness).version
         harness.send(rated("comedy", at_ms=START_MS + 2))
-        harness.advance_event_time(START_MS + 2 * HOUR_MS)
+        harness.advance_event_time(TOLD_BY_MS + 2)
         assert newest(harness).version > grave
         assert newest(harness).features["events"].value == 1.0
         assert newest(harness).traits == {}
@@ -226,7 +224,7 @@ class TestFatigue:
         return decode(Communication, values[-1] or b"")
 
     def fatigue(self, harness: OperatorHarness) -> float | dict[str, float]:
-        harness.advance_event_time(START_MS + 3 * HOUR_MS)
+        harness.advance_event_time(TOLD_BY_MS)
         return newest(harness).features["fatigue"].value
 
     def test_sends_add_up_until_somebody_reacts(self, harness: OperatorHarness) -> None:

@@ -53,7 +53,7 @@ def gateway(status: int, body: bytes) -> Iterator[tuple[str, list[tuple[str, str
 
 def test_each_feature_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with gateway(200, json.dumps(TOLD).encode()) as (url, asked):
-        assert main(["features", "a/b", "--url", url, "--key", "secret", "--json"]) == 0
+        assert main(["features", "a/b", "--wait", "0", "--url", url, "--key", "secret", "--json"]) == 0
     assert asked == [("/v1/users/a%2Fb/features", "Bearer secret")]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [{"user": "a/b", **feature} for feature in TOLD["features"]]
@@ -61,7 +61,7 @@ def test_each_feature_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -
 
 def test_people_read_a_table_with_ages(capsys: pytest.CaptureFixture[str]) -> None:
     with gateway(200, json.dumps(TOLD).encode()) as (url, _):
-        assert main(["features", "a/b", "--url", url]) == 0
+        assert main(["features", "a/b", "--wait", "0", "--url", url]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert rows[1:] == [
         ["orders", "2", "2", "h"],
@@ -83,7 +83,7 @@ def test_what_a_gateway_does_not_tell_is_said(
     status: int, body: bytes, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with gateway(status, body) as (url, _):
-        assert main(["features", "ana", "--url", url]) == 1
+        assert main(["features", "ana", "--wait", "0", "--url", url]) == 1
     told = capsys.readouterr()
     assert word in told.err
     assert told.out == ""
@@ -91,5 +91,5 @@ def test_what_a_gateway_does_not_tell_is_said(
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8090", "ftp://x", "http://"])
 def test_an_address_that_is_none_is_wrong_use(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["features", "ana", "--url", url]) == 2
+    assert main(["features", "ana", "--wait", "0", "--url", url]) == 2
     assert "--url" in capsys.readouterr().err
