@@ -1,6 +1,6 @@
 """The properties of an event of kind `contact`: what is known of how a person may be reached, with its proof."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -8,6 +8,7 @@ from schemas.errors import Reason, SchemaError
 from schemas.events import Event, Millis
 
 Channel = Literal["email", "push", "sms"]
+CHANNELS = get_args(Channel)
 Suppression = Literal["hard_bounce", "complaint", "unsubscribed", "import"]
 _Text = Annotated[str, msgspec.Meta(max_length=256)]
 

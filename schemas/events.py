@@ -65,7 +65,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     anonymous    the user is the anonymous id of a device, not a known person; of a link: it moves only such a profile
     linked       of an identify or alias: the other id of the same person; of a link: who the person is from now on
     via          whose profiles an event has passed through, as links tell; the first is whom it was collected for
-    handed       of a merge: packed features
+    handed       of a merge: a packed profile
     """
 
     workspace: Annotated[WorkspaceId, ID_LENGTH]

@@ -25,7 +25,7 @@ import msgspec
 
 from flink_jobs.personalize.consent import ANALYTICS, may
 from flink_jobs.personalize.effects import Effects, Output
-from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED, is_about_reaching
+from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED
 from flink_jobs.personalize.state import UserState
 from online_models.cells import (
     LINKED_MAX,
@@ -33,11 +33,12 @@ from online_models.cells import (
     TRAIL_BYTES_MAX,
     TRAIL_EVENT_BYTES_MAX,
     TRAIL_EVENTS_MAX,
+    Handed,
     Link,
     Profile,
     Trail,
 )
-from online_models.features import features_only, merge_features, observe
+from online_models.features import features_only, observe
 from online_models.reactions import is_own
 from schemas.codec import decode, encode
 from schemas.errors import Reason, SchemaError, StateError
@@ -93,7 +94,7 @@ def become_person(state: UserState, event: Event, effects: Effects) -> None:
     profile.is_person = True
     state.trail.put(Trail())
     for person in sorted({UserId(link.user) for link in profile.links if not link.is_alias}):
-        _relay([_merge(event, person, Profile(), PARTED)], effects)
+        _relay([_merge(event, person, Handed(), PARTED)], effects)
     profile.links = tuple(link for link in profile.links if link.is_alias)
 
 
@@ -123,21 +124,20 @@ def link(state: UserState, event: Event, effects: Effects) -> bool:
         _hand_over(state, event, person, effects)
     elif not is_known:
         # Hands over nothing: by it the person's profile learns of this id.
-        _relay([_merge(event, person, Profile())], effects)
+        _relay([_merge(event, person, Handed())], effects)
     return is_first
 
 
-def take_merge(profile: Profile, event: Event) -> None:
-    """Add the features of a profile that became part of this one.
+def handed_by(event: Event) -> Handed:
+    """What a merge brings along.
 
     Raises:
-        SchemaError: they cannot be read.
+        SchemaError: it cannot be read.
     """
     try:
-        handed = decode(Profile, event.handed)
+        return decode(Handed, event.handed)
     except StateError:
-        raise SchemaError(Reason.WRONG_TYPE, "handed: expected packed features, got other bytes") from None
-    merge_features(profile, handed)
+        raise SchemaError(Reason.WRONG_TYPE, "handed: expected a packed profile, got other bytes") from None
 
 
 def remember_linked(profile: Profile, event: Event) -> None:
@@ -156,7 +156,7 @@ def keep(state: UserState, event: Event, settings: WorkspaceSettings) -> None:
     # MessagePack would be smaller, but these are the log's own bytes: they decode by the same rules.
     packed = encode_event(event)
     older = trail.older
-    if len(packed) > TRAIL_EVENT_BYTES_MAX and not is_about_reaching(event):
+    if len(packed) > TRAIL_EVENT_BYTES_MAX:
         _grow_old(older, event, state.profile.timezone, settings)
         state.trail.put(Trail(trail.events, older))
         return
@@ -173,7 +173,7 @@ def is_kept(profile: Profile, event: Event, settings: WorkspaceSettings) -> bool
     """Whether an event is to be kept for the person that an anonymous profile may become."""
     if not event.anonymous or event.kind in _STAYING:
         return False
-    return may(profile, ANALYTICS, settings.consent) or is_about_reaching(event)
+    return may(profile, ANALYTICS, settings.consent)
 
 
 def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
@@ -198,10 +198,11 @@ def _hand_over(state: UserState, event: Event, person: UserId, effects: Effects)
     trail = state.trail.get()
     features = trail.older if trail.events or trail.older.events else features_only(state.profile)
     # The merge goes round also where it is empty: it would find a ring.
-    _relay([_merge(event, person, features), *[_for(decode_event(packed), person) for packed in trail.events]], effects)
+    handed = Handed(features, state.contact.get())
+    _relay([_merge(event, person, handed), *[_for(decode_event(packed), person) for packed in trail.events]], effects)
 
 
-def _merge(event: Event, person: UserId, features: Profile, name: str = "") -> Event:
+def _merge(event: Event, person: UserId, handed: Handed, name: str = "") -> Event:
     record = _derived(event, name or "merge", person)
     return Event(
         workspace=event.workspace,
@@ -214,7 +215,7 @@ def _merge(event: Event, person: UserId, features: Profile, name: str = "") -> E
         received_ms=event.received_ms,
         world=event.world,
         via=(event.user,) if name else (*event.via, event.user),
-        handed=encode(features),
+        handed=encode(handed),
     )
 
 

@@ -3,7 +3,7 @@
 These act for everybody, with or without consent; and nothing here ever grants a permission but an explicit opt-in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ import msgspec
 
 from flink_jobs.personalize.state import UserState
 from online_models.cells import SOFT_BOUNCES_MAX, ContactPart
-from schemas.contacts import ContactChange, contact_change
+from schemas.contacts import CHANNELS, ContactChange, contact_change
 from schemas.events import Event, EventKind
 from schemas.profiles import Contact, Permission, Suppression
 
@@ -30,32 +30,41 @@ TEXT_MAX = 128
 
 HARD_BOUNCE, SOFT_BOUNCES, COMPLAINT = "hard_bounce", "soft_bounces", "complaint"
 BY_UNSUBSCRIBE = "unsubscribed"
-REASONS = frozenset({HARD_BOUNCE, SOFT_BOUNCES, COMPLAINT, BY_UNSUBSCRIBE, "import"})
-
-
-def is_about_reaching(event: Event) -> bool:
-    """Whether an event tells how a person may be reached."""
-    return event.kind is EventKind.CONTACT or event.name in _BY_NAME
+_GRAVITY = MappingProxyType({BY_UNSUBSCRIBE: 0, SOFT_BOUNCES: 1, HARD_BOUNCE: 2, "import": 3, COMPLAINT: 3})
+"""Of two reasons the graver one is kept: a new address ends bounces, nothing ends a complaint."""
+_OF_ADDRESS = (HARD_BOUNCE, SOFT_BOUNCES)
+"""What an address did to be suppressed, another has not done."""
 
 
 def take_contact(state: UserState, event: Event) -> bool:
-    """Let such an event act; returns whether anything changed.
+    """Let such an event act; returns whether anything that is told changed.
+
+    Nothing is dated later than it was received: a wish from the future could not be taken back.
 
     Raises:
         SchemaError: a contact event whose properties are none.
     """
-    part = state.contact.get()
     if event.kind is EventKind.CONTACT:
-        new = _changed(part, contact_change(event))
-    else:
-        found = _BY_NAME.get(event.name)
-        if found is None:
-            return False
-        new = found(part, event)
-    if new == part:
+        change = contact_change(event)
+        change = msgspec.structs.replace(change, at_ms=min(change.at_ms, event.received_ms))
+        return _put(state, _changed(state.contact.get(), change))
+    found = _BY_NAME.get(event.name)
+    if found is None:
         return False
-    state.contact.put(new)
-    return True
+    dated = msgspec.structs.replace(event, at_ms=min(event.at_ms, event.received_ms))
+    return _put(state, found(state.contact.get(), dated))
+
+
+def take_handed(state: UserState, handed: ContactPart) -> bool:
+    """Add what a profile that became part of this one knew; returns whether anything that is told changed."""
+    return handed != ContactPart() and _put(state, _merged(state.contact.get(), handed))
+
+
+def _put(state: UserState, new: ContactPart) -> bool:
+    part = state.contact.get()
+    if new != part:
+        state.contact.put(new)
+    return new.contact != part.contact
 
 
 def keep_suppressed(state: UserState, event: Event) -> bool:
@@ -64,24 +73,67 @@ def keep_suppressed(state: UserState, event: Event) -> bool:
     if not isinstance(told, dict):
         return False
     for channel, reason in sorted(told.items()):
-        if isinstance(reason, str) and reason in REASONS:
+        if isinstance(reason, str) and reason in _GRAVITY:
             contact = _suppressed(state.contact.get().contact, channel[:TEXT_MAX], reason, event.at_ms)
             state.contact.put(ContactPart(contact))
     return bool(state.contact.get().contact.suppressed)
 
 
 def _changed(part: ContactPart, change: ContactChange) -> ContactPart:
-    contact = part.contact
-    if change.address and contact.addresses.get(change.channel) != change.address:
-        contact = msgspec.structs.replace(contact, addresses={**contact.addresses, change.channel: change.address})
-        # What an address did to be suppressed, another has not done; what its owner wished holds on.
-        contact = _lifted(contact, change.channel, (HARD_BOUNCE, SOFT_BOUNCES), change.at_ms)
-        part = msgspec.structs.replace(part, soft_bounces_ms=_without(part.soft_bounces_ms, change.channel))
+    if change.address:
+        part = _addressed(part, change.channel, change.address, change.at_ms)
     if change.granted is not None:
         told = Permission(change.granted, change.at_ms, change.source, change.text_version)
-        contact = _permitted(contact, change.channel, change.purpose, told)
+        part = _with(part, _permitted(part.contact, change.channel, change.purpose, told))
+    if change.suppress == BY_UNSUBSCRIBE:
+        return _wished(part, change.channel, change.at_ms)
     if change.suppress is not None:
-        contact = _suppressed(contact, change.channel, change.suppress, change.at_ms)
+        part = _with(part, _suppressed(part.contact, change.channel, change.suppress, change.at_ms))
+    return part
+
+
+def _addressed(part: ContactPart, channel: str, address: str, at_ms: int) -> ContactPart:
+    """Of two addresses the one told later holds. What the old one did is over; what its owner wished holds on."""
+    if at_ms < part.addressed_ms.get(channel, 0):
+        return part
+    part = msgspec.structs.replace(part, addressed_ms={**part.addressed_ms, channel: at_ms})
+    if part.contact.addresses.get(channel) == address:
+        return part
+    contact = msgspec.structs.replace(part.contact, addresses={**part.contact.addresses, channel: address})
+    contact = _lifted(contact, channel, _OF_ADDRESS, at_ms)
+    if channel in part.unsubscribed_ms:
+        contact = _suppressed(contact, channel, BY_UNSUBSCRIBE, part.unsubscribed_ms[channel])
+    return msgspec.structs.replace(part, contact=contact, soft_bounces_ms=_without(part.soft_bounces_ms, channel))
+
+
+def _wished(part: ContactPart, channel: str, at_ms: int) -> ContactPart:
+    """Nothing more is to be sent. The wish is kept apart too: a graver reason may hide it, and be lifted."""
+    newest = max(at_ms, part.unsubscribed_ms.get(channel, 0))
+    part = msgspec.structs.replace(part, unsubscribed_ms={**part.unsubscribed_ms, channel: newest})
+    return _with(part, _suppressed(part.contact, channel, BY_UNSUBSCRIBE, at_ms))
+
+
+def _merged(part: ContactPart, other: ContactPart) -> ContactPart:
+    """Both, by the same rules as if all had been told of one. The bounces of an address go with that address."""
+    for channel, address in sorted(other.contact.addresses.items()):
+        part = _addressed(part, channel, address, other.addressed_ms.get(channel, 0))
+    for key, told in sorted(other.contact.permissions.items()):
+        channel, _, purpose = key.partition("/")
+        part = _with(part, _permitted(part.contact, channel, purpose, told))
+    for channel, at_ms in sorted(other.unsubscribed_ms.items()):
+        part = _wished(part, channel, at_ms)
+    here, there = part.contact.addresses, other.contact.addresses
+    shared = {channel for channel in CHANNELS if there.get(channel) in (None, here.get(channel))}
+    for channel, why in sorted(other.contact.suppressed.items()):
+        if channel in shared or why.reason not in _OF_ADDRESS:
+            part = _with(part, _suppressed(part.contact, channel, why.reason, why.at_ms))
+    for channel, times in sorted(other.soft_bounces_ms.items()):
+        if channel in shared:
+            part = _soft_bounced(part, channel, times)
+    return part
+
+
+def _with(part: ContactPart, contact: Contact) -> ContactPart:
     return msgspec.structs.replace(part, contact=contact)
 
 
@@ -93,10 +145,8 @@ def _subscribed(part: ContactPart, event: Event) -> ContactPart:
 def _unsubscribed(part: ContactPart, event: Event) -> ContactPart:
     """Without a list all of marketing is meant, for every purpose."""
     taken_back = Permission(False, event.at_ms, _text(event, "source") or UNSUBSCRIBED)
-    contact = _permitted(part.contact, EMAIL, _purpose(event), taken_back)
-    if not _text(event, "list_id"):
-        contact = _suppressed(contact, EMAIL, BY_UNSUBSCRIBE, event.at_ms)
-    return msgspec.structs.replace(part, contact=contact)
+    part = _with(part, _permitted(part.contact, EMAIL, _purpose(event), taken_back))
+    return part if _text(event, "list_id") else _wished(part, EMAIL, event.at_ms)
 
 
 def _complained(part: ContactPart, event: Event) -> ContactPart:
@@ -108,13 +158,17 @@ def _bounced(part: ContactPart, event: Event) -> ContactPart:
     kind = event.properties.get("bounce_type")
     if kind == "hard":
         return msgspec.structs.replace(part, contact=_suppressed(part.contact, EMAIL, HARD_BOUNCE, event.at_ms))
-    if kind != "soft":
-        return part
-    times = sorted((*part.soft_bounces_ms.get(EMAIL, ()), event.at_ms))[-SOFT_BOUNCES_MAX:]
-    part = msgspec.structs.replace(part, soft_bounces_ms={**part.soft_bounces_ms, EMAIL: tuple(times)})
-    if len(times) == SOFT_BOUNCES_MAX and times[-1] - times[0] <= SOFT_WINDOW_MS:
-        return msgspec.structs.replace(part, contact=_suppressed(part.contact, EMAIL, SOFT_BOUNCES, event.at_ms))
-    return part
+    return _soft_bounced(part, EMAIL, (event.at_ms,)) if kind == "soft" else part
+
+
+def _soft_bounced(part: ContactPart, channel: str, new_ms: Iterable[int]) -> ContactPart:
+    """Times of bounces are a set: one that is told again counts once, and their order does not matter."""
+    times = sorted({*part.soft_bounces_ms.get(channel, ()), *new_ms})
+    fifths = zip(times, times[SOFT_BOUNCES_MAX - 1 :], strict=False)
+    too_many = [last for first, last in fifths if last - first <= SOFT_WINDOW_MS]
+    kept = {**part.soft_bounces_ms, channel: tuple(times[-SOFT_BOUNCES_MAX:])}
+    contact = _suppressed(part.contact, channel, SOFT_BOUNCES, too_many[0]) if too_many else part.contact
+    return msgspec.structs.replace(part, contact=contact, soft_bounces_ms=kept)
 
 
 _BY_NAME: MappingProxyType[str, Callable[[ContactPart, Event], ContactPart]] = MappingProxyType(
@@ -135,9 +189,9 @@ def _permitted(contact: Contact, channel: str, purpose: str, told: Permission) -
 
 
 def _suppressed(contact: Contact, channel: str, reason: str, at_ms: int) -> Contact:
-    """The gravest reason stays: what is there already was no less of one, unless an opt-in came in between."""
+    """The gravest reason stays, of two alike the first; a wish counts unless an opt-in came after it."""
     known = contact.suppressed.get(channel)
-    if known is not None and known.reason != BY_UNSUBSCRIBE:
+    if known is not None and _GRAVITY.get(known.reason, 0) >= _GRAVITY[reason]:
         return contact
     if known is None and reason == BY_UNSUBSCRIBE and _opted_in_after(contact, channel, at_ms):
         return contact

@@ -28,7 +28,7 @@ def is_from_before(profile: Profile, event: Event) -> bool:
         return False
     if min(event.at_ms, event.received_ms) <= profile.erased_at_ms:
         return True
-    own = event.kind in BEHAVIOUR or event.kind is EventKind.IDENTIFY
+    own = event.kind in BEHAVIOUR or event.kind in (EventKind.IDENTIFY, EventKind.LINK)
     return profile.is_grave and (not own or event.name.startswith(ABOUT_MESSAGES))
 
 

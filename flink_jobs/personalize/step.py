@@ -6,23 +6,23 @@ from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.identity import (
     become_person,
     goes_on,
+    handed_by,
     is_asked_for,
     is_kept,
     keep,
     link,
     pass_on,
     remember_linked,
-    take_merge,
     tells_person,
 )
 from flink_jobs.personalize.learning import open_exposure
-from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact
+from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact, take_handed
 from flink_jobs.personalize.reactions import REACTIONS, react, settle
 from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import consent_of, tell, tell_later
 from flink_jobs.worlds import World, Worlds
-from online_models.features import observe, remember_context, remember_traits
+from online_models.features import merge_features, observe, remember_context, remember_traits
 from online_models.repeats import hash_of, is_repeat, remember
 from schemas.events import BEHAVIOUR, Event, EventKind, check_time
 from schemas.profiles import FEATURES_ASKED
@@ -131,7 +131,8 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     profile, settings = state.profile, world.settings
     said = (consent_of(profile), profile.linked)
     causes = {"consent"} if take_consent(state, event, settings.consent, effects) else set()
-    is_reached_otherwise = take_contact(state, event)
+    is_merge = event.kind is EventKind.MERGE
+    is_reached_otherwise = take_handed(state, handed_by(event).contact) if is_merge else take_contact(state, event)
     remember_linked(profile, event)
     if is_kept(profile, event, settings):
         keep(state, event, settings)
@@ -160,7 +161,7 @@ def _learn(state: UserState, event: Event, position: Position, world: World, eff
         profile.sends.sent(event.at_ms)
         return {"learnt"} if open_exposure(state, event, position, world, effects) else set()
     if event.kind is EventKind.MERGE:
-        take_merge(profile, event)
+        merge_features(profile, handed_by(event).features)
         return {"moved"}
     if event.kind not in BEHAVIOUR or event.name in NO_BEHAVIOUR:
         return set()

@@ -8,13 +8,15 @@ from msgspec.structs import replace
 
 from connectors.collector.app import CollectorApp
 from connectors.collector.keys import WriteKeys
+from flink_jobs.personalize.identity import ADDRESS_PREFIX
+from online_models.cells import TRAIL_EVENTS_MAX
 from schemas.codec import encode
 from schemas.events import Event, EventKind, decode_event
 from schemas.library import ConsentSettings, Release
 from schemas.worlds import WorldRef
 from tests.support.asgi import request
 from tests.support.collecting import NOW_MS, SHOP, Rig
-from tests.support.events import START_MS, WORKSPACE, erased, event, rated
+from tests.support.events import DAY_MS, START_MS, WORKSPACE, erased, event, rated
 from tests.support.relay_loop import RelayLoop
 
 YES: dict[str, Any] = {"consent": {"categoryPreferences": {"analytics": True, "personalisation": True}}}
@@ -121,3 +123,96 @@ def test_an_alias_with_the_key_of_a_page_moves_an_anonymous_profile(path: RelayL
     path.collect([browsed("jazz", "device", START_MS)])
     path.collect([replace(link, at_ms=START_MS + 1, received_ms=START_MS + 1)])
     assert tags(path, "ana") == {"jazz"}
+
+
+# Permission and suppression, in every order
+
+
+def bounced(user: str, at_ms: int, kind: str = "hard") -> Event:
+    return told("Email Bounced", user, at_ms, bounce_type=kind)
+
+
+def addressed(user: str, address: str, at_ms: int, **change: Any) -> Event:
+    properties = {"channel": "email", "at_ms": at_ms, "address": address, **change}
+    return event(EventKind.CONTACT, user, at_ms, properties=properties)
+
+
+def why_suppressed(path: RelayLoop, user: str) -> str:
+    found = path.contact(user).suppressed.get("email")
+    return found.reason if found else ""
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize(("name", "reason"), [("Email Marked as Spam", "complaint"), ("Unsubscribed", "unsubscribed")])
+def test_a_new_address_lifts_a_bounce_and_no_wish_behind_it(
+    path: RelayLoop, order: tuple[int, int], name: str, reason: str
+) -> None:
+    events = [bounced("ana", START_MS + 1), told(name, "ana", START_MS + 2)]
+    path.collect([events[number - 1] for number in order])
+    path.collect([addressed("ana", "ana@new.example", START_MS + 3)])
+    assert why_suppressed(path, "ana") == reason
+
+
+def test_an_address_that_was_told_earlier_does_not_replace_a_newer_one(path: RelayLoop) -> None:
+    path.collect([addressed("ana", "ana@new.example", START_MS + 2), addressed("ana", "ana@old.example", START_MS + 1)])
+    assert path.contact("ana").addresses == {"email": "ana@new.example"}
+
+
+def test_a_permission_dated_in_the_future_can_be_taken_back_today(path: RelayLoop) -> None:
+    given = {"channel": "email", "at_ms": START_MS + 9_000 * DAY_MS, "granted": True, "purpose": "marketing"}
+    path.collect([event(EventKind.CONTACT, properties=given), told("Unsubscribed", "ana", START_MS + 1)])
+    assert not path.contact("ana").permissions["email/marketing"].granted
+    assert why_suppressed(path, "ana") == "unsubscribed"
+
+
+def test_five_soft_bounces_in_a_month_suppress_in_whatever_order_they_come(path: RelayLoop) -> None:
+    days = (0, 1, 2, 3, 40, 4)
+    path.collect(
+        replace(bounced("ana", START_MS + n * DAY_MS, "soft"), received_ms=START_MS + 41 * DAY_MS) for n in days
+    )
+    assert why_suppressed(path, "ana") == "soft_bounces"
+
+
+@pytest.mark.parametrize("name", ["Email Marked as Spam", "Unsubscribed"])
+def test_an_alias_loses_no_wish_and_no_address(path: RelayLoop, name: str) -> None:
+    path.collect([addressed("old", "ana@shop.example", START_MS), told(name, "old", START_MS + 1)])
+    path.collect([aliased("ana", "old", START_MS + 2)])
+    assert why_suppressed(path, "ana") in {"complaint", "unsubscribed"}
+    assert path.contact("ana").addresses == {"email": "ana@shop.example"}
+    assert path.contact("old").addresses == {}
+
+
+def test_why_an_address_may_not_be_written_to_is_known_however_much_was_told_of_it_since(
+    sample_release: Release,
+) -> None:
+    path = loop(sample_release, missing=False)
+    address = f"{ADDRESS_PREFIX}1"
+    path.collect([replace(told("Email Marked as Spam", address, START_MS), anonymous=True)])
+    path.collect(
+        replace(told("Email Delivered", address, START_MS + n), anonymous=True, context=YES)
+        for n in range(1, TRAIL_EVENTS_MAX + 9)
+    )
+    path.collect([event(EventKind.LINK, address, START_MS + DAY_MS, linked="ana", anonymous=True)])
+    assert why_suppressed(path, "ana") == "complaint"
+
+
+def test_a_bounce_of_an_old_address_is_no_bounce_of_the_new_one(path: RelayLoop) -> None:
+    path.collect([addressed("old", "old@shop.example", START_MS), bounced("old", START_MS + 1)])
+    path.collect([addressed("ana", "ana@shop.example", START_MS + 2), aliased("ana", "old", START_MS + 3)])
+    assert path.contact("ana").suppressed == {}
+    assert path.contact("ana").addresses == {"email": "ana@shop.example"}
+
+
+def test_soft_bounces_are_not_counted_twice_where_a_profile_is_handed_over(path: RelayLoop) -> None:
+    address = f"{ADDRESS_PREFIX}1"
+    path.collect(replace(bounced(address, START_MS + n, "soft"), anonymous=True) for n in range(4))
+    path.collect([event(EventKind.LINK, address, START_MS + DAY_MS, linked="ana", anonymous=True)])
+    assert path.contact("ana").suppressed == {}
+
+
+def test_who_registers_a_suppressed_address_anew_is_not_written_to(path: RelayLoop) -> None:
+    address = f"{ADDRESS_PREFIX}1"
+    link = event(EventKind.LINK, address, START_MS, linked="ana", anonymous=True)
+    path.collect([link, told("Email Marked as Spam", "ana", START_MS + 1), erased("ana", START_MS + 2)])
+    path.collect([event(EventKind.LINK, address, START_MS + DAY_MS, linked="bo", anonymous=True)])
+    assert why_suppressed(path, "bo") == "complaint"
