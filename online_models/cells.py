@@ -51,10 +51,14 @@ class Emitted(msgspec.Struct, array_like=True):
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
-    """What somebody said of one purpose, and when."""
+    """What somebody said of one purpose, and when.
+
+    since_ms  a consent after a refusal: what happened earlier is not meant by it; else 0
+    """
 
     granted: bool
     at_ms: int
+    since_ms: int = 0
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):

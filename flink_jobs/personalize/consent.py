@@ -6,12 +6,14 @@ It governs what may be learnt and what may be shown. Permission to send is anoth
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.state import UserState
-from online_models.cells import Emitted, Profile, Said
+from online_models.cells import Emitted, Profile, Said, Trail
 from online_models.features import forget_features
 from schemas.decisions import Communication
-from schemas.events import Event
+from schemas.events import Event, decode_event, encode_event
 from schemas.ids import ReleaseId
 from schemas.keys import communication_key
 from schemas.library import ConsentSettings
@@ -33,12 +35,15 @@ def may(profile: Profile, purpose: str, settings: ConsentSettings) -> bool:
     return settings.missing if said is None else said.granted
 
 
-def may_learn_from(event: Event, profile: Profile, settings: ConsentSettings) -> bool:
-    """Whether one event may be learnt from: the person agrees now, and did when it happened."""
-    if not may(profile, ANALYTICS, settings):
+def may_use(event: Event, profile: Profile, purpose: str, settings: ConsentSettings) -> bool:
+    """Whether one event may be used for a purpose: the person agrees now, and did when it happened."""
+    if not may(profile, purpose, settings):
         return False
     statement = statement_of(event.context, settings)
-    return statement is None or statement[ANALYTICS]
+    if statement is not None:
+        return statement[purpose]
+    said = profile.consent.get(purpose)
+    return said is None or event.at_ms >= said.since_ms
 
 
 def statement_of(context: Mapping[str, Any], settings: ConsentSettings) -> dict[str, bool] | None:
@@ -66,22 +71,36 @@ def statement_of(context: Mapping[str, Any], settings: ConsentSettings) -> dict[
 def take_consent(state: UserState, event: Event, settings: ConsentSettings, effects: Effects) -> bool:
     """Let what an event says of consent hold from now on. Returns whether that changed what may be done.
 
-    Of two statements the later one holds, by when they were made.
+    Of two statements the later one holds, by when they were made; but none is dated later than it was received: it
+    could not be taken back.
     """
     statement = statement_of(event.context, settings)
     if statement is None:
         return False
+    at_ms = min(event.at_ms, event.received_ms)
+    told = {purpose: Said(granted, at_ms) for purpose, granted in statement.items()}
+    return take_said(state, told, settings, effects)
+
+
+def take_said(state: UserState, told: Mapping[str, Said], settings: ConsentSettings, effects: Effects) -> bool:
+    """Let statements hold where no later ones do. Returns whether that changed what may be done."""
     profile = state.profile
     before = [may(profile, purpose, settings) for purpose in PURPOSES]
-    for purpose, granted in statement.items():
+    for purpose, new in told.items():
         said = profile.consent.get(purpose)
-        if said is None or event.at_ms >= said.at_ms:
-            profile.consent = {**profile.consent, purpose: Said(granted, event.at_ms)}
+        if said is None or new.at_ms >= said.at_ms:
+            profile.consent = {**profile.consent, purpose: new if said is None else _after(said, new)}
     after = [may(profile, purpose, settings) for purpose in PURPOSES]
     if before == after:
         return False
     _withdraw(state, may_learn=after[0], may_show=after[1], effects=effects)
     return True
+
+
+def _after(said: Said, new: Said) -> Said:
+    """What holds now. A consent after a refusal is one to what happens from then on."""
+    again_ms = new.at_ms if new.granted and not said.granted else 0
+    return Said(new.granted, new.at_ms, max(said.since_ms, new.since_ms, again_ms))
 
 
 def withhold(state: UserState, effects: Effects) -> None:
@@ -103,7 +122,16 @@ def _withdraw(state: UserState, *, may_learn: bool, may_show: bool, effects: Eff
         state.forget_models()
     if not may_learn:
         forget_features(state.profile)
-        state.trail.put(type(state.trail.get())())
+        state.trail.put(Trail())
     if not may_show:
         state.profile.traits = {}
+        trail = state.trail.get()
+        if trail.events:
+            state.trail.put(Trail([without_traits(packed) for packed in trail.events], trail.older))
         withhold(state, effects)
+
+
+def without_traits(packed: bytes) -> bytes:
+    """A packed event, without what it tells of who somebody is."""
+    event = decode_event(packed)
+    return encode_event(msgspec.structs.replace(event, traits={})) if event.traits else packed

@@ -23,7 +23,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from flink_jobs.personalize.consent import ANALYTICS, may
+from flink_jobs.personalize.consent import ANALYTICS, PERSONALISATION, may_use
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED
 from flink_jobs.personalize.state import UserState
@@ -154,7 +154,8 @@ def keep(state: UserState, event: Event, settings: WorkspaceSettings) -> None:
     """Keep one event of an anonymous profile; what must leave for it stays as features."""
     trail = state.trail.get()
     # MessagePack would be smaller, but these are the log's own bytes: they decode by the same rules.
-    packed = encode_event(event)
+    is_shown = may_use(event, state.profile, PERSONALISATION, settings.consent)
+    packed = encode_event(event if is_shown else msgspec.structs.replace(event, traits={}))
     older = trail.older
     if len(packed) > TRAIL_EVENT_BYTES_MAX:
         _grow_old(older, event, state.profile.timezone, settings)
@@ -173,7 +174,7 @@ def is_kept(profile: Profile, event: Event, settings: WorkspaceSettings) -> bool
     """Whether an event is to be kept for the person that an anonymous profile may become."""
     if not event.anonymous or event.kind in _STAYING:
         return False
-    return may(profile, ANALYTICS, settings.consent)
+    return may_use(event, profile, ANALYTICS, settings.consent)
 
 
 def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
@@ -198,6 +199,7 @@ def _hand_over(state: UserState, event: Event, person: UserId, effects: Effects)
     trail = state.trail.get()
     features = trail.older if trail.events or trail.older.events else features_only(state.profile)
     # The merge goes round also where it is empty: it would find a ring.
+    features.consent = state.profile.consent
     handed = Handed(features, state.contact.get())
     _relay([_merge(event, person, handed), *[_for(decode_event(packed), person) for packed in trail.events]], effects)
 

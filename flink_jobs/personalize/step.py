@@ -1,7 +1,16 @@
 """What one event does to one user. Pure: same state, event, position and worlds, same effects."""
 
 from flink_jobs.personalize.compose import Moment, compose
-from flink_jobs.personalize.consent import PERSONALISATION, UPDATED, may, may_learn_from, take_consent, withhold
+from flink_jobs.personalize.consent import (
+    ANALYTICS,
+    PERSONALISATION,
+    UPDATED,
+    may,
+    may_use,
+    take_consent,
+    take_said,
+    withhold,
+)
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.identity import (
     become_person,
@@ -131,13 +140,18 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     profile, settings = state.profile, world.settings
     said = (consent_of(profile), profile.linked)
     causes = {"consent"} if take_consent(state, event, settings.consent, effects) else set()
-    is_merge = event.kind is EventKind.MERGE
-    is_reached_otherwise = take_handed(state, handed_by(event).contact) if is_merge else take_contact(state, event)
+    if event.kind is EventKind.MERGE:
+        handed = handed_by(event)
+        if take_said(state, handed.features.consent, settings.consent, effects):
+            causes.add("consent")
+        is_reached_otherwise = take_handed(state, handed.contact)
+    else:
+        is_reached_otherwise = take_contact(state, event)
     remember_linked(profile, event)
     if is_kept(profile, event, settings):
         keep(state, event, settings)
     before = (profile.locale, profile.timezone, dict(profile.traits))
-    if event.kind is EventKind.IDENTIFY and may(profile, PERSONALISATION, settings.consent):
+    if event.kind is EventKind.IDENTIFY and may_use(event, profile, PERSONALISATION, settings.consent):
         remember_traits(profile, event, world.shown_traits)
     elif event.kind in BEHAVIOUR or event.kind is EventKind.IDENTIFY:
         remember_context(profile, event)
@@ -148,7 +162,7 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
         effects.tell_now = True
     elif event.kind is EventKind.REFRESH:
         causes.add("refresh")
-    elif may_learn_from(event, profile, settings.consent):
+    elif may_use(event, profile, ANALYTICS, settings.consent):
         causes |= _learn(state, event, position, world, effects)
         tell_later(state, position.log_ms)
     return causes

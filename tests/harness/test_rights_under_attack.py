@@ -16,7 +16,7 @@ from schemas.library import ConsentSettings, Release
 from schemas.worlds import WorldRef
 from tests.support.asgi import request
 from tests.support.collecting import NOW_MS, SHOP, Rig
-from tests.support.events import DAY_MS, START_MS, WORKSPACE, erased, event, rated
+from tests.support.events import DAY_MS, MINUTE_MS, START_MS, WORKSPACE, erased, event, named, rated
 from tests.support.relay_loop import RelayLoop
 
 YES: dict[str, Any] = {"consent": {"categoryPreferences": {"analytics": True, "personalisation": True}}}
@@ -216,3 +216,85 @@ def test_who_registers_a_suppressed_address_anew_is_not_written_to(path: RelayLo
     path.collect([link, told("Email Marked as Spam", "ana", START_MS + 1), erased("ana", START_MS + 2)])
     path.collect([event(EventKind.LINK, address, START_MS + DAY_MS, linked="bo", anonymous=True)])
     assert why_suppressed(path, "bo") == "complaint"
+
+
+# Consent that was refused or taken back
+
+
+def test_who_refused_as_a_visitor_has_refused_as_a_person(path: RelayLoop) -> None:
+    path.collect([browsed("jazz", "device", START_MS), browsed("jazz", "device", START_MS + 1, context=NO)])
+    path.collect([identified("ana", "device", START_MS + 2), browsed("drama", "device", START_MS + 3)])
+    assert path.profile("ana").events == 0
+    assert not path.profile("ana").consent["analytics"].granted
+
+
+def test_a_refusal_hands_over_to_the_person_whom_an_alias_names(path: RelayLoop) -> None:
+    path.collect([rated("jazz", "old", START_MS, context=NO), rated("jazz", "ana", START_MS + 1)])
+    path.collect([aliased("ana", "old", START_MS + 2), rated("drama", "ana", START_MS + 3)])
+    assert path.profile("ana").events == 0
+
+
+def test_who_agreed_long_before_signing_in_has_agreed_as_a_person(sample_release: Release) -> None:
+    path = loop(sample_release, missing=False)
+    path.collect([browsed("jazz", "device", START_MS, context=YES)])
+    path.collect(browsed("jazz", "device", START_MS + n) for n in range(1, TRAIL_EVENTS_MAX + 9))
+    path.collect([identified("ana", "device", START_MS + DAY_MS)])
+    assert path.profile("ana").events == TRAIL_EVENTS_MAX + 9
+
+
+@pytest.mark.parametrize("late_ms", [3, 7])
+def test_what_was_before_a_new_consent_stays_forgotten_however_late_it_comes(path: RelayLoop, late_ms: int) -> None:
+    path.collect(rated("jazz", "ana", START_MS + n, context=said) for n, said in ((1, YES), (5, NO), (10, YES)))
+    path.collect([rated("drama", "ana", START_MS + late_ms, received_ms=START_MS + 20)])
+    assert tags(path, "ana") == {"jazz"}
+    assert path.profile("ana").events == 1
+    path.collect([rated("horror", "ana", START_MS + 11)])
+    assert tags(path, "ana") == {"jazz", "horror"}
+
+
+def test_a_trail_keeps_nothing_that_happened_under_a_refusal(path: RelayLoop) -> None:
+    path.collect([browsed("jazz", "device", START_MS + 10, context=YES)])
+    path.collect([browsed("drama", "device", START_MS, received_ms=START_MS + 20, context=NO)])
+    assert len(path.trail("device").events) == 1
+
+
+def traits_kept(path: RelayLoop) -> list[dict[str, Any]]:
+    return [decode_event(packed).traits for packed in path.trail("device").events]
+
+
+def test_a_trail_keeps_no_traits_of_who_does_not_want_to_be_shown_any(path: RelayLoop) -> None:
+    path.collect([named("Ana", "device", START_MS, anonymous=True, context=ANALYTICS_ONLY)])
+    assert traits_kept(path) == [{}]
+
+
+def test_a_withdrawal_takes_the_traits_out_of_the_trail_too(path: RelayLoop) -> None:
+    path.collect([named("Ana", "device", START_MS, anonymous=True, context=YES)])
+    path.collect([browsed("jazz", "device", START_MS + 1, context=ANALYTICS_ONLY)])
+    assert traits_kept(path) == [{}, {}]
+    path.collect([browsed("jazz", "device", START_MS + 2, context=YES), identified("ana", "device", START_MS + 3)])
+    assert path.profile("ana").traits == {}
+
+
+def test_a_name_that_was_told_under_a_refusal_is_not_shown_after_a_consent(path: RelayLoop) -> None:
+    path.collect([rated("jazz", "ana", START_MS + 10, context=YES)])
+    path.collect([named("Ana", "ana", START_MS, received_ms=START_MS + 20, context=NO)])
+    assert path.profile("ana").traits == {}
+
+
+def test_a_consent_dated_in_the_future_can_be_taken_back_today(path: RelayLoop) -> None:
+    path.collect([rated("jazz", "ana", START_MS + 50 * MINUTE_MS, received_ms=START_MS, context=YES)])
+    path.collect([rated("jazz", "ana", START_MS + MINUTE_MS, context=NO)])
+    assert path.profile("ana").events == 0
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [None, 7, "yes", [], [{"categoryPreferences": {}}], {"categoryPreferences": None}, {"categoryPreferences": "all"},
+     {"categoryPreferences": {"analytics": None, "personalisation": {}}}, {"categoryPreferences": {"analytics": "yes"}},
+     {"categoryPreferences": {"analytics": [True]}}, {"categoryPreferences": {"": True, "*": True}}],
+)  # fmt: skip
+def test_no_shape_of_a_consent_object_grants_anything_but_true(sample_release: Release, consent: Any) -> None:
+    path = loop(sample_release, missing=False)
+    path.collect([rated("jazz", "ana", START_MS, context={"consent": consent})])
+    assert path.profile("ana").events == 0
+    assert path.oracle.dead_letters == []
