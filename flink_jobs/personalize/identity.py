@@ -20,6 +20,7 @@ The rules, each of which is a test in tests/property/test_identity.py:
 """
 
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -53,6 +54,7 @@ ADDRESS_PREFIX = "address-"
 """Begins the id of somebody of whom nothing but an address is known."""
 PARTED = "parted"
 """Name of a merge that says the contrary: the profile is not the person's."""
+NOBODY = Link("", 0)
 _OF_PERSONS = BEHAVIOUR | {
     EventKind.IDENTIFY,
     EventKind.GROUP,
@@ -66,7 +68,10 @@ _STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventK
 
 
 def goes_on(profile: Profile, event: Event) -> UserId | None:
-    """Whose an event is that came to this profile; None where it is this profile's own. A ring of links is cut."""
+    """Whose an event is that came to this profile; None where it is this profile's own. A ring of links is cut.
+
+    An empty id: it happened so long ago that nobody remembers whose the profile was.
+    """
     if not profile.links or event.kind in _STAYING or len(event.via) >= VIA_MAX:
         return None
     person = UserId(profile.links[0].user)
@@ -93,19 +98,22 @@ def become_person(state: UserState, event: Event, effects: Effects) -> None:
     profile = state.profile
     profile.is_person = True
     state.trail.put(Trail())
-    for person in sorted({UserId(link.user) for link in profile.links if not link.is_alias}):
+    for person in sorted({UserId(link.user) for link in profile.links if link.user and not link.is_alias}):
         _relay([_merge(event, person, Handed(), PARTED)], effects)
     profile.links = tuple(link for link in profile.links if link.is_alias)
 
 
 def is_asked_for(profile: Profile, event: Event) -> bool:
-    """Whether an erasure is for this profile: asked of it itself, or of the person whose it is."""
-    return not event.via or profile.is_grave or any(link.user == event.via[-1] for link in profile.links)
+    """Whether an erasure is for this profile: asked of it itself, or of another id of the same person."""
+    if not event.via or profile.is_grave:
+        return True
+    return event.via[-1] in profile.linked or any(link.user == event.via[-1] for link in profile.links)
 
 
 def pass_on(event: Event, person: UserId, effects: Effects) -> None:
     """Send one event on to the person whose it is."""
-    _relay([_for(event, person)], effects)
+    if person:
+        _relay([_for(event, person)], effects)
 
 
 def link(state: UserState, event: Event, effects: Effects) -> bool:
@@ -118,14 +126,28 @@ def link(state: UserState, event: Event, effects: Effects) -> bool:
     is_first = not profile.links
     is_known = any(one.user == person for one in profile.links)
     new = Link(person, event.at_ms, not event.anonymous)
-    links = sorted({*profile.links, new}, key=lambda one: (one.from_ms, one.user, one.is_alias))
-    profile.links = tuple(links[-LINKS_MAX:])
+    profile.links = _bounded({*profile.links, new})
     if is_first:
         _hand_over(state, event, person, effects)
     elif not is_known:
         # Hands over nothing: by it the person's profile learns of this id.
         _relay([_merge(event, person, Handed())], effects)
     return is_first
+
+
+def _bounded(links: set[Link]) -> tuple[Link, ...]:
+    """Links in their order: of one person's in a row the first and the last, and no more than are remembered.
+
+    What was before those belongs to nobody: it is not to be the next one's.
+    """
+    ordered = sorted(links, key=lambda one: (one.from_ms, one.user, one.is_alias))
+    whose = [(one.user, one.is_alias) for one in ordered]
+    kept = [
+        one
+        for number, one in enumerate(ordered)
+        if not (0 < number < len(ordered) - 1 and whose[number - 1] == whose[number] == whose[number + 1])
+    ]
+    return tuple(kept) if len(kept) <= LINKS_MAX else (NOBODY, *kept[1 - LINKS_MAX :])
 
 
 def handed_by(event: Event) -> Handed:
@@ -140,14 +162,44 @@ def handed_by(event: Event) -> Handed:
         raise SchemaError(Reason.WRONG_TYPE, "handed: expected a packed profile, got other bytes") from None
 
 
-def remember_linked(profile: Profile, event: Event) -> None:
-    """Keep the other ids of a person, so that what is asked of the person can be done to them."""
+def remember_linked(profile: Profile, event: Event, effects: Effects) -> None:
+    """Keep the other ids of a person, so that what is asked of the person can be done to them.
+
+    One too many is asked to forget whose it is: no erasure would find it any more.
+    """
     if event.kind is EventKind.MERGE and event.name == PARTED:
         profile.linked = tuple(other for other in profile.linked if other != event.via[0])
         return
     for other in event.via:
         if other != event.user and other not in profile.linked:
-            profile.linked = (*profile.linked, other)[-LINKED_MAX:]
+            linked = (*profile.linked, other)
+            for former in linked[:-LINKED_MAX]:
+                ask_to_forget(event, former, effects)
+            profile.linked = linked[-LINKED_MAX:]
+
+
+def ask_to_forget(event: Event, other: UserId, effects: Effects, properties: dict[str, Any] | None = None) -> None:
+    """Have another id that is this person's forget everything, whose it is too."""
+    record = _derived(event, "erase", other)
+    _relay(
+        [
+            msgspec.structs.replace(
+                _for(event, other),
+                record_id=RecordId(record),
+                id=EventId(record),
+                kind=EventKind.ERASE,
+                at_ms=event.received_ms,
+                name="",
+                properties=properties or {},
+                traits={},
+                context={},
+                exposure=None,
+                via=(*event.via[: VIA_MAX - 1], event.user),
+                handed=b"",
+            )
+        ],
+        effects,
+    )
 
 
 def keep(state: UserState, event: Event, settings: WorkspaceSettings) -> None:
@@ -178,21 +230,19 @@ def is_kept(profile: Profile, event: Event, settings: WorkspaceSettings) -> bool
 
 
 def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
-    """Ask for the same of every other id of the person. Why an address may not be written to outlives its owner.
+    """Ask for the same of every other id of the person, and of whom an alias made of this one; not of a device's users.
 
-    Such an id is an HMAC of the address (`connectors/contacts/addresses.py`). Source: GDPR, Art. 17(3)(b) and 21.
+    Why an address may not be written to outlives its owner: such an id is an HMAC of the address
+    (`connectors/contacts/addresses.py`). Source: GDPR, Art. 17(3)(b) and 21.
     """
     suppressed = {channel: one.reason for channel, one in state.contact.get().contact.suppressed.items()}
-    for other in state.profile.linked:
+    persons = {UserId(link.user) for link in state.profile.links if link.is_alias}
+    for other in (*state.profile.linked, *sorted(persons - {*state.profile.linked})):
         if other not in event.via and len(event.via) < VIA_MAX:
-            record = _derived(event, "erase", other)
             told = {name: value for name, value in event.properties.items() if name == "listed"}
             if suppressed and other.startswith(ADDRESS_PREFIX):
                 told["suppressed"] = suppressed
-            asked = msgspec.structs.replace(
-                _for(event, other), record_id=RecordId(record), id=EventId(record), properties=told
-            )
-            _relay([asked], effects)
+            ask_to_forget(event, other, effects, told)
 
 
 def _hand_over(state: UserState, event: Event, person: UserId, effects: Effects) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from flink_jobs.personalize.effects import Effects, Output
-from flink_jobs.personalize.identity import erase_linked
-from flink_jobs.personalize.permission import ABOUT_MESSAGES, keep_suppressed
+from flink_jobs.personalize.identity import ask_to_forget, erase_linked
+from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED, keep_suppressed
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import bury_told, tell_grave
 from online_models.cells import Emitted, Profile
@@ -17,19 +17,34 @@ from schemas.versions import Position
 TOMBSTONE_AFTER_MS = 3_600_000
 """Longer than any restart repeats: until then the grave's version keeps older writings out of the cache."""
 
+_OWN = BEHAVIOUR | {EventKind.IDENTIFY, EventKind.ALIAS, EventKind.LINK}
+"""Kinds by which somebody begins anew."""
+
 
 def is_from_before(profile: Profile, event: Event) -> bool:
     """Whether an event belongs to the life that was erased, and so must change nothing.
 
     What happened or was received up to the erasure does. A grave is left only by own behaviour from after it:
-    what tells of messages sent earlier (an exposure, a click) brings nobody back.
+    what tells of messages sent earlier (an exposure, a click, an unsubscription) brings nobody back, and no more does
+    what another id passes on: it was linked to the life that is over.
     """
-    if event.kind is EventKind.ERASE:
+    if not profile.erased_at_ms or event.kind is EventKind.ERASE:
         return False
     if min(event.at_ms, event.received_ms) <= profile.erased_at_ms:
         return True
-    own = event.kind in BEHAVIOUR or event.kind in (EventKind.IDENTIFY, EventKind.LINK)
-    return profile.is_grave and (not own or event.name.startswith(ABOUT_MESSAGES))
+    if not profile.is_grave:
+        return False
+    own = event.kind in _OWN and event.name != UNSUBSCRIBED and not event.name.startswith(ABOUT_MESSAGES)
+    return not own or bool(event.via)
+
+
+def keep_out(state: UserState, event: Event) -> Effects:
+    """Let an event from before change nothing; a profile that still passes on to a grave is asked to forget it too."""
+    effects = Effects()
+    if event.via and state.profile.is_grave and event.kind is not EventKind.ERASE:
+        listed = {"listed": True} if state.profile.is_listed else {}
+        ask_to_forget(event, event.via[-1], effects, listed)
+    return effects
 
 
 def erase(state: UserState, event: Event, position: Position, effects: Effects) -> None:

@@ -27,7 +27,7 @@ from flink_jobs.personalize.identity import (
 from flink_jobs.personalize.learning import open_exposure
 from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact, take_handed
 from flink_jobs.personalize.reactions import REACTIONS, react, settle
-from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before
+from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before, keep_out
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import consent_of, tell, tell_later
 from flink_jobs.worlds import World, Worlds
@@ -55,8 +55,8 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     event_hash = hash_of(event.id)
     if is_repeat(state.profile.seen, event_hash):
         return Effects()
-    if state.profile.erased_at_ms and is_from_before(state.profile, event):
-        return Effects()
+    if is_from_before(state.profile, event):
+        return keep_out(state, event)
     effects = on_deadline(state, position.log_ms, worlds)
     profile = state.profile
     profile.seen = remember(profile.seen, event_hash)
@@ -73,7 +73,7 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     elif event.kind is EventKind.LINK:
         if link(state, event, effects):
             dissolve(state, position, effects)
-    else:
+    elif not (event.kind is EventKind.REFRESH and profile.links):
         profile.is_grave, profile.tombstone_at_ms = False, 0
         causes = _take(state, event, position, world, effects)
         show(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
@@ -147,7 +147,7 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
         is_reached_otherwise = take_handed(state, handed.contact)
     else:
         is_reached_otherwise = take_contact(state, event)
-    remember_linked(profile, event)
+    remember_linked(profile, event, effects)
     if is_kept(profile, event, settings):
         keep(state, event, settings)
     before = (profile.locale, profile.timezone, dict(profile.traits))

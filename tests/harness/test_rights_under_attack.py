@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from connectors.collector.app import CollectorApp
 from connectors.collector.keys import WriteKeys
 from flink_jobs.personalize.identity import ADDRESS_PREFIX
-from online_models.cells import TRAIL_EVENTS_MAX
+from online_models.cells import LINKED_MAX, LINKS_MAX, TRAIL_EVENTS_MAX
 from schemas.codec import encode
 from schemas.events import Event, EventKind, decode_event
 from schemas.library import ConsentSettings, Release
@@ -298,3 +298,94 @@ def test_no_shape_of_a_consent_object_grants_anything_but_true(sample_release: R
     path.collect([rated("jazz", "ana", START_MS, context={"consent": consent})])
     assert path.profile("ana").events == 0
     assert path.oracle.dead_letters == []
+
+
+# Coming back from an erasure
+
+
+def test_a_link_from_before_an_erasure_that_comes_after_it_brings_nobody_back(path: RelayLoop) -> None:
+    path.collect([rated("jazz", "ana", START_MS), erased("ana", START_MS + 10)])
+    path.collect([browsed("jazz", "device", START_MS + 11)])
+    path.collect([identified("ana", "device", START_MS + 5, received_ms=START_MS + 20)])
+    path.collect([browsed("drama", "device", START_MS + 30), browsed("horror", "device", START_MS + 31)])
+    assert path.profile("ana").is_grave
+    assert path.profile("device").links == ()
+    assert tags(path, "device") == {"drama", "horror"}
+
+
+def test_after_an_erasure_the_same_device_can_be_somebody_s_again(path: RelayLoop) -> None:
+    path.collect([browsed("jazz", "device", START_MS), identified("ana", "device", START_MS + 1)])
+    path.collect([erased("ana", START_MS + 2), identified("ana", "device", START_MS + 3)])
+    path.collect([browsed("drama", "device", START_MS + 4)])
+    assert tags(path, "ana") == {"drama"}
+
+
+@pytest.mark.parametrize("name", ["Unsubscribed", "Email Opened", "Email Marked as Spam"])
+def test_what_comes_of_an_old_message_brings_nobody_back(path: RelayLoop, name: str) -> None:
+    path.collect([rated("jazz", "ana", START_MS), erased("ana", START_MS + 1), told(name, "ana", START_MS + 2)])
+    assert path.profile("ana").is_grave
+    path.pass_time(START_MS + DAY_MS)
+    assert set(path.entries("ana").values()) == {None}
+
+
+def test_an_alias_to_who_was_erased_begins_a_new_life(path: RelayLoop) -> None:
+    path.collect([rated("jazz", "ana", START_MS), erased("ana", START_MS + 1), rated("drama", "bo", START_MS + 2)])
+    path.collect([aliased("ana", "bo", START_MS + 3)])
+    assert tags(path, "ana") == {"drama"}
+
+
+def test_erasing_a_former_id_erases_the_person_whom_an_alias_made_of_it(path: RelayLoop) -> None:
+    path.collect([rated("jazz", "old", START_MS), aliased("ana", "old", START_MS + 1), erased("old", START_MS + 2)])
+    assert path.profile("ana").is_grave
+
+
+def test_erasing_a_device_erases_nobody_who_used_it(path: RelayLoop) -> None:
+    path.collect([browsed("jazz", "device", START_MS), identified("ana", "device", START_MS + 1)])
+    path.collect([erased("device", START_MS + 2)])
+    assert tags(path, "ana") == {"jazz"}
+    assert path.profile("device").links == ()
+
+
+def test_a_refresh_that_comes_late_shows_nothing_under_a_device_that_is_somebody_s(path: RelayLoop) -> None:
+    path.collect([browsed("jazz", "device", START_MS), identified("ana", "device", START_MS + 1)])
+    path.collect([event(EventKind.REFRESH, "device", START_MS + 2)])
+    path.pass_time(START_MS + DAY_MS)
+    assert set(path.entries("device").values()) == {None}
+
+
+# More devices and persons than are remembered
+
+
+def owners(path: RelayLoop, device: str) -> list[str]:
+    return [one.user for one in path.profile(device).links]
+
+
+def test_no_device_outlives_the_erasure_of_its_person_however_many_there_are(path: RelayLoop) -> None:
+    devices = [f"device-{number}" for number in range(LINKED_MAX + 3)]
+    for number, device in enumerate(devices):
+        path.collect([browsed("jazz", device, START_MS + 2 * number)])
+        path.collect([identified("ana", device, START_MS + 2 * number + 1)])
+    assert path.profile("ana").events == len(devices)
+    path.collect([erased("ana", START_MS + DAY_MS)])
+    assert [device for device in devices if owners(path, device)] == []
+
+
+def test_what_happened_before_the_persons_remembered_of_a_device_is_nobody_s(path: RelayLoop) -> None:
+    users = [f"user-{number}" for number in range(LINKS_MAX + 2)]
+    path.collect(identified(user, "device", START_MS + 10 * number) for number, user in enumerate(users))
+    assert len(owners(path, "device")) <= LINKS_MAX
+    late = {"received_ms": START_MS + DAY_MS}
+    path.collect(browsed("jazz", "device", START_MS + 10 * number + 5, **late) for number in range(len(users)))
+    path.collect([browsed("jazz", "device", START_MS - 5, **late)])
+    events = [path.profile(user).events for user in users]
+    assert events == [0, 0, 0, *[1] * (len(users) - 3)]
+    assert path.profile("device").events == 0
+
+
+def test_who_identifies_on_every_page_pushes_nobody_out(path: RelayLoop) -> None:
+    path.collect([identified("bo", "device", START_MS)])
+    path.collect(identified("ana", "device", START_MS + 10 * number) for number in range(1, 3 * LINKS_MAX))
+    path.collect([browsed("jazz", "device", START_MS + 5, received_ms=START_MS + DAY_MS)])
+    path.collect([browsed("drama", "device", START_MS + 55, received_ms=START_MS + DAY_MS)])
+    assert tags(path, "bo") == {"jazz"}
+    assert tags(path, "ana") == {"drama"}
