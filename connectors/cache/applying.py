@@ -84,7 +84,7 @@ class Applier:
         if record.topic == COMMUNICATIONS.name:
             outcome = self._communication(batch, record, now_ms, live=live)
         elif record.topic == PROFILES_TOPIC.name:
-            outcome = self._profile(batch, record, now_ms)
+            outcome = self._profile(batch, record, now_ms, live=live)
         elif record.topic == LIBRARY.name:
             outcome = self._release(batch, record)
         else:
@@ -105,7 +105,7 @@ class Applier:
         if stored is not None and stored > found.version:
             return "overtaken"
         if found.grave:
-            batch.bury(ENTRIES, name, found.version, now_ms)
+            batch.bury(ENTRIES, name, found.version, now_ms, live=live)
         else:
             batch.put(ENTRIES, name, key, value, found.version)
         self._meters.written.labels(found.decision.cause if found.decision else "grave").inc()
@@ -114,7 +114,7 @@ class Applier:
             self._meters.freshness.labels(split_key(key, 3)[0]).observe(lag_ms / 1000)
         return "grave" if found.grave else "written"
 
-    def _profile(self, batch: Pending, record: LogRecord, now_ms: int) -> str:
+    def _profile(self, batch: Pending, record: LogRecord, now_ms: int, *, live: bool) -> str:
         key, value = record.key or b"", record.value
         if value is None:
             split_key(key, 2)
@@ -128,7 +128,7 @@ class Applier:
         if stored is not None and stored > found.version:
             return "overtaken"
         if found.grave:
-            batch.bury(PROFILES, name, found.version, now_ms)
+            batch.bury(PROFILES, name, found.version, now_ms, live=live)
             return "grave"
         batch.put(PROFILES, name, key, value, found.version)
         return "written"

@@ -48,9 +48,9 @@ class Pending:
         self._living[family, name] = version
         self.writes.put(family, name, pack_record(key, value))
 
-    def bury(self, family: Family, name: bytes, version: Version, now_ms: int) -> None:
+    def bury(self, family: Family, name: bytes, version: Version, now_ms: int, *, live: bool) -> None:
         """Remove a row, let nothing older back, and have everything removed that was sent to the person."""
-        erased = self._erasure(self._grave(name), version, now_ms)
+        erased = self._erasure(self._grave(name), version, now_ms, live=live)
         self._remove(family, name)
         self._set_grave(name, Grave(erased.until_ms, True, version))
         self._forget_sends(name[:PERSON_BYTES], erased)
@@ -80,12 +80,13 @@ class Pending:
             self._store.commit(self.writes, self.letters)
         self._store.purges_grew.set()
 
-    def _erasure(self, known: Grave | None, version: Version, now_ms: int) -> Erased:
+    def _erasure(self, known: Grave | None, version: Version, now_ms: int, *, live: bool) -> Erased:
         if known and known.version >= version:
             # Read once more, after a rebuild: what was sent to the user's new life stays.
             return Erased(known.erased_ms, is_new=False)
         log_ms = parts_of(version)[0].log_ms
-        if now_ms - log_ms > SENDS_KEPT_MS:
+        if not live and now_ms - log_ms > SENDS_KEPT_MS:
+            # Read while it catches up, and long known: what was sent since is of a new life.
             return Erased(log_ms, is_new=False)
         return Erased(max(log_ms, now_ms), is_new=True)
 

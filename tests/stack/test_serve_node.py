@@ -19,10 +19,13 @@ from connectors.kafka.topics import ensure_topics
 from foresend.local.broker import Broker
 from foresend.local.ports import free_port
 from foresend.verification import reading
+from schemas.codec import encode
+from schemas.decisions import Communication
 from schemas.events import decode_event
-from schemas.keys import split_key
+from schemas.ids import UserId
+from schemas.keys import communication_key, split_key
 from schemas.topics import COMMUNICATIONS, EVENTS
-from tests.support.messages import NEWS, communication, record_of, release
+from tests.support.messages import NEWS, WORKSPACE, communication, record_of, release, version
 from tests.support.serving import ServeProcess
 from tests.support.waiting import wait_until
 
@@ -137,6 +140,32 @@ def test_a_lost_disk_is_read_anew_to_the_same_bytes(serve: ServeProcess, tmp_pat
     serve.wait_ready()
     with reading(serve.cache) as reader:
         assert dict(reader.entries()) == before
+
+
+def test_an_erased_user_is_out_of_all_files_within_five_seconds(serve: ServeProcess, broker: Broker) -> None:
+    # Given: drawn for, so that the user stands in an entry, in a send and in what goes to Kafka.
+    kafka, erased = KafkaSettings(broker.bootstrap), "kanarienvogel"
+    write_entries(kafka, [erased])
+    wait_until(lambda: erased in cached_users(serve), PATIENCE_S, "the entry to be cached")
+    assert serve.draw(NEWS, erased, f"of {erased}")[0] == 200
+    assert files_that_hold(serve, erased)
+    # When
+    grave = encode(Communication.of_grave(version(90)))
+    producer = make_producer(kafka)
+    producer.send(COMMUNICATIONS.name, key=communication_key(WORKSPACE, NEWS, UserId(erased)), value=grave)
+    producer.close()
+    # Then
+    wait_until(lambda: serve.metric("foresend_cache_erasures_total") == 1, PATIENCE_S, "the erasure to be purged")
+    assert serve.metric("foresend_cache_erasure_seconds") < 5
+    assert files_that_hold(serve, erased) == []
+    assert cached_users(serve) == sorted(USERS)
+    assert serve.draw(NEWS, erased, f"of {erased}")[0] == 410
+    assert serve.draw(NEWS, USERS[0], "another's")[0] == 200
+
+
+def files_that_hold(serve: ServeProcess, word: str) -> list[str]:
+    files = [file for file in serve.cache.rglob("*") if file.is_file()]
+    return [file.name for file in files if word.encode() in file.read_bytes()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
