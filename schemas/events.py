@@ -54,6 +54,8 @@ class EventKind(StrEnum):
 
 BEHAVIOUR = frozenset({EventKind.TRACK, EventKind.PAGE, EventKind.SCREEN})
 """Kinds that move a user's features. The others tell who one is, what was sent, or one's rights."""
+STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventKind.HEARTBEAT})
+"""Kinds that mean this very profile, whoever it belongs to."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

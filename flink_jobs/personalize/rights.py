@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from flink_jobs.personalize.effects import Effects, Output
-from flink_jobs.personalize.identity import ask_to_forget, erase_linked
+from flink_jobs.personalize.identity import link
+from flink_jobs.personalize.linked import ask_to_forget, erase_linked, is_asked_for
 from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED, keep_suppressed
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import bury_told, tell_grave
@@ -49,6 +50,8 @@ def keep_out(state: UserState, event: Event) -> Effects:
 
 def erase(state: UserState, event: Event, position: Position, effects: Effects) -> None:
     """Forget the user: every cell becomes a grave, one is written over each communication, linked ids follow."""
+    if not is_asked_for(state.profile, event):
+        return
     told = state.profile.emitted
     erase_linked(state, event, effects)
     state.forget()
@@ -59,7 +62,13 @@ def erase(state: UserState, event: Event, position: Position, effects: Effects) 
     _write_graves(state, told, position, effects)
 
 
-def dissolve(state: UserState, position: Position, effects: Effects) -> None:
+def take_link(state: UserState, event: Event, position: Position, effects: Effects) -> None:
+    """Make a profile part of another's."""
+    if link(state, event, effects):
+        _dissolve(state, position, effects)
+
+
+def _dissolve(state: UserState, position: Position, effects: Effects) -> None:
     """Leave nothing of a profile that became part of another's, but whose it is."""
     told, profile = state.profile.emitted, state.profile
     links, linked, consent = profile.links, profile.linked, profile.consent

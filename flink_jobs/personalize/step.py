@@ -12,24 +12,15 @@ from flink_jobs.personalize.consent import (
     withhold,
 )
 from flink_jobs.personalize.effects import Effects
-from flink_jobs.personalize.identity import (
-    become_person,
-    goes_on,
-    handed_by,
-    is_asked_for,
-    is_kept,
-    keep,
-    link,
-    pass_on,
-    remember_linked,
-    tells_person,
-)
+from flink_jobs.personalize.identity import become_person, goes_on, handed_by, pass_on, tells_person
 from flink_jobs.personalize.learning import open_exposure
+from flink_jobs.personalize.linked import remember_linked
 from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact, take_handed
 from flink_jobs.personalize.reactions import REACTIONS, react, settle
-from flink_jobs.personalize.rights import bury, dissolve, erase, is_from_before, keep_out
+from flink_jobs.personalize.rights import bury, erase, is_from_before, keep_out, take_link
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import consent_of, tell, tell_later
+from flink_jobs.personalize.trail import is_kept, keep
 from flink_jobs.worlds import World, Worlds
 from online_models.features import merge_features, observe, remember_context, remember_traits
 from online_models.repeats import hash_of, is_repeat, remember
@@ -66,13 +57,11 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     if not profile.is_person and tells_person(event):
         become_person(state, event, effects)
     if event.kind is EventKind.ERASE:
-        if is_asked_for(profile, event):
-            erase(state, event, position, effects)
+        erase(state, event, position, effects)
     elif (person := goes_on(profile, event)) is not None:
         pass_on(event, person, effects)
     elif event.kind is EventKind.LINK:
-        if link(state, event, effects):
-            dissolve(state, position, effects)
+        take_link(state, event, position, effects)
     elif not (event.kind is EventKind.REFRESH and profile.links):
         profile.is_grave, profile.tombstone_at_ms = False, 0
         causes = _take(state, event, position, world, effects)
