@@ -9,7 +9,7 @@ from connectors.kafka.log_reader import read_log
 from connectors.kafka.publishing import publish_release, publish_snapshot
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
-from flink_jobs.records import InputRecord
+from flink_jobs.records import InputRecord, OutputRecord
 from foresend.jobs import job_order
 from foresend.local.broker import Broker
 from foresend.local.mini_cluster import MiniCluster
@@ -22,11 +22,11 @@ from schemas.errors import Reason
 from schemas.events import Event
 from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
-from schemas.topics import DEAD_LETTERS, replay_topic
+from schemas.topics import DEAD_LETTERS, EXAMPLES, PROFILES, replay_topic
 from schemas.worlds import WorldRef
 from tests.support.events import DAY_MS, START_MS, WORKSPACE, clicked, erased, exposed, rated
 from tests.support.fixed_worlds import FixedProgram
-from tests.support.logs import behaviour, settled, write_heartbeats, write_log, written_communications
+from tests.support.logs import behaviour, settled, write_heartbeats, write_log, written_communications, written_to
 from tests.support.operator_harness import OperatorHarness
 from tests.support.releases import another_release
 
@@ -56,17 +56,23 @@ def test_one_script_gives_equal_output_in_harness_oracle_and_flink(
     for record in read_log(kafka, LOG.name):
         harness.send_record(InputRecord(*record))
     harness.advance_event_time(END_MS)
-    in_harness: dict[bytes, list[bytes | None]] = {}
-    for output in harness.outputs:
-        in_harness.setdefault(output.key, []).append(output.value)
-
-    assert in_flink == in_harness
+    assert in_flink == _by_key(harness.outputs)
+    for topic in (PROFILES, EXAMPLES):
+        assert written_to(kafka, topic) == _by_key(harness.told[topic.name])
+        assert harness.told[topic.name], f"nothing was told in {topic.name}"
     assert _places(refused_in_flink) == _places(harness.dead_letters)
     assert {letter.payload for letter in refused_in_flink} > set(POISON)
     assert [letter.reason for letter in refused_in_flink].count(Reason.UNKNOWN_WORLD) == 1
     oracle = fold_log(kafka, LOG.name)
     assert settled(in_flink) == {key: v for key, v in oracle.communications.items() if v and not _is_grave(v)}
     assert in_flink[b"sample|newsletter|gone"][-1] is None, "the tombstone was not on the wire"
+
+
+def _by_key(outputs: list[OutputRecord]) -> dict[bytes, list[bytes | None]]:
+    found: dict[bytes, list[bytes | None]] = {}
+    for output in outputs:
+        found.setdefault(output.key, []).append(output.value)
+    return found
 
 
 def _publish_worlds(kafka: KafkaSettings, release: Release) -> FixedProgram:

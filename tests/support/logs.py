@@ -11,7 +11,7 @@ from connectors.kafka.settings import KafkaSettings
 from schemas.codec import decode
 from schemas.decisions import Communication
 from schemas.events import Event
-from schemas.topics import COMMUNICATIONS
+from schemas.topics import COMMUNICATIONS, Topic
 from schemas.worlds import WorldRef
 from tests.support.events import DAY_MS, START_MS, erased, named, rated
 
@@ -65,9 +65,14 @@ def write_heartbeats(kafka: KafkaSettings, topic: str, at_ms: int) -> None:
 
 
 def written_communications(kafka: KafkaSettings) -> dict[bytes, list[bytes | None]]:
-    """All that the job wrote, for each key in order."""
+    """All communications that the job wrote, for each key in order."""
+    return written_to(kafka, COMMUNICATIONS)
+
+
+def written_to(kafka: KafkaSettings, topic: Topic) -> dict[bytes, list[bytes | None]]:
+    """All that is in a topic, for each key in order."""
     written: dict[bytes, list[bytes | None]] = {}
-    for record in read_log(kafka, COMMUNICATIONS.name):
+    for record in read_log(kafka, topic.name):
         written.setdefault(record.key, []).append(record.value or None)
     return written
 
