@@ -25,6 +25,8 @@ PERSONALISATION = "personalisation"
 PURPOSES = (ANALYTICS, PERSONALISATION)
 UPDATED = "Segment Consent Preference Updated"
 """Tells consent and nothing else: no behaviour."""
+GRAVE = b"grave"
+"""In place of what was shown of a message: an erasure's grave stands there, which says that nobody is known."""
 WITHHELD = "consent"
 """Why default content is served in place of a person's own."""
 
@@ -108,7 +110,7 @@ def withhold(state: UserState, effects: Effects) -> None:
     workspace, user = state.owner
     profile = state.profile
     for template, emitted in profile.emitted.items():
-        if not emitted.release:
+        if not emitted.release and emitted.shown != GRAVE:
             continue
         # What is left tells that a record stands under this key, which an erasure must find.
         profile.emitted[template] = Emitted(release=ReleaseId(""), shown=b"", probabilities=())

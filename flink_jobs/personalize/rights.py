@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from flink_jobs.personalize.consent import GRAVE
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.identity import link
 from flink_jobs.personalize.linked import ask_to_forget, erase_linked, is_asked_for
@@ -83,7 +84,7 @@ def _write_graves(state: UserState, told: Iterable[TemplateName], position: Posi
     profile = state.profile
     profile.tombstone_at_ms = position.log_ms + TOMBSTONE_AFTER_MS
     for template in told:
-        profile.emitted[template] = Emitted(release=ReleaseId(""), shown=b"", probabilities=())
+        profile.emitted[template] = Emitted(release=ReleaseId(""), shown=GRAVE, probabilities=())
         grave = Communication.of_grave(profile.next_version())
         effects.outputs.append(Output(_key(state, template), grave))
     tell_grave(state, effects)

@@ -63,10 +63,10 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     elif event.kind is EventKind.LINK:
         take_link(state, event, position, effects)
     elif not (event.kind is EventKind.REFRESH and profile.links):
-        profile.is_grave, profile.tombstone_at_ms = False, 0
+        is_back, profile.is_grave, profile.tombstone_at_ms = profile.is_grave, False, 0
         causes = _take(state, event, position, world, effects)
         show(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
-        if effects.tell_now or 0 < profile.tell_at_ms <= position.log_ms:
+        if effects.tell_now or is_back or 0 < profile.tell_at_ms <= position.log_ms:
             tell(state, world, position.log_ms, effects)
     return effects
 

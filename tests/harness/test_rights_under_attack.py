@@ -10,9 +10,12 @@ from connectors.collector.app import CollectorApp
 from connectors.collector.keys import WriteKeys
 from flink_jobs.personalize.linked import ADDRESS_PREFIX
 from online_models.cells import LINKED_MAX, LINKS_MAX, TRAIL_EVENTS_MAX
-from schemas.codec import encode
+from schemas.codec import decode, encode
+from schemas.decisions import Communication
 from schemas.events import Event, EventKind, decode_event
 from schemas.library import ConsentSettings, Release
+from schemas.profiles import ToldProfile
+from schemas.topics import PROFILES
 from schemas.worlds import WorldRef
 from tests.support.asgi import request
 from tests.support.collecting import NOW_MS, SHOP, Rig
@@ -389,3 +392,18 @@ def test_who_identifies_on_every_page_pushes_nobody_out(path: RelayLoop) -> None
     path.collect([browsed("drama", "device", START_MS + 55, received_ms=START_MS + DAY_MS)])
     assert tags(path, "bo") == {"jazz"}
     assert tags(path, "ana") == {"drama"}
+
+
+def test_who_comes_back_without_agreeing_to_chosen_content_is_served_default_content(sample_release: Release) -> None:
+    path = loop(sample_release, missing=False, repeats=2)
+    path.collect([rated("jazz", "ana", START_MS, context=YES), erased("ana", START_MS + 1)])
+    path.collect([rated("jazz", "ana", START_MS + 2)])
+    path.pass_time(START_MS + DAY_MS)
+    entries = [decode(Communication, value) for value in path.entries("ana").values() if value]
+    assert [(entry.grave, entry.withheld) for entry in entries] == [(False, "consent")] * len(path.entries("ana"))
+    told_of = path.oracle.told[PROFILES.name]
+    assert not decode(ToldProfile, told_of[b"sample|ana"] or b"").grave
+    path.collect([erased("ana", START_MS + 2 * DAY_MS)])
+    path.pass_time(START_MS + 3 * DAY_MS)
+    assert told_of[b"sample|ana"] is None
+    assert set(path.entries("ana").values()) == {None}
