@@ -101,9 +101,12 @@ def erase(
         for one in ids
     )
     if is_applied:
-        for topic in (where.source, *(topic for topic in SWEPT if topic is not topics.EVENTS)):
-            for one in ids:
+        for one in ids:
+            # A gateway writes to `events`, also where the job reads a replay.
+            for topic in SWEPT:
                 sweep(where.kafka, topic, workspace, one)
+            if where.source is not topics.EVENTS:
+                sweep(where.kafka, where.source, workspace, one, clock_ms())
     places = _places(where, workspace, ids, is_applied=is_applied, clock_ms=clock_ms)
     return Certificate(
         user_hmac(where.secret, workspace, user),
@@ -182,7 +185,7 @@ def _places(
 
     compacted_ms = topics.COMPACTION_LAG_MAX_MS + topics.DAY_MS
     places = []
-    for topic in (where.source, topics.EXAMPLES):
+    for topic in SWEPT if where.source is topics.EVENTS else (where.source, *SWEPT):
         found = sum(len(living_records(where.kafka, topic, workspace, one)) for one in ids)
         places.append(aged(found, f"topic {topic.name}", compacted_ms if is_applied else None))
     for topic in (topics.COMMUNICATIONS, topics.PROFILES):

@@ -32,8 +32,10 @@ def living_records(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId
     return [place for place, is_there in found.items() if is_there]
 
 
-def sweep(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: UserId) -> int:
+def sweep(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: UserId, at_ms: int | None = None) -> int:
     """Write a tombstone for each living record of a person; returns how many. Safe to repeat.
+
+    at_ms  time of the tombstones, in a topic whose records bring their own; None: now
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -44,7 +46,10 @@ def sweep(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, user: U
     producer = make_producer(settings, linger_ms=5)
     try:
         with broker_errors(f"topic {topic.name} is swept"):
-            sent = [producer.send(topic.name, key=key, value=None, partition=partition) for partition, key in living]
+            sent = [
+                producer.send(topic.name, key=key, value=None, partition=partition, timestamp_ms=at_ms)
+                for partition, key in living
+            ]
             for future in sent:
                 future.get(ACKNOWLEDGE_S)
     finally:
