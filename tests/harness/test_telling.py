@@ -121,7 +121,7 @@ class TestProfiles:
         assert len(told(harness)) == count
 
     def test_of_somebody_never_told_nothing_is_removed(self, harness: OperatorHarness) -> None:
-        denied = {"consent": {"categoryPreferences": {}}}
+        denied: dict[str, Any] = {"consent": {"categoryPreferences": {}}}
         harness.send(event(EventKind.PAGE, context=denied))
         count = len(told(harness))
         harness.send(erased("bo", at_ms=START_MS + 1))
