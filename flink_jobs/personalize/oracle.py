@@ -1,6 +1,6 @@
 """The truth to compare with: a plain-Python fold of the log, with neither Flink nor a cache in between."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from flink_jobs.cells import CellName
@@ -17,6 +17,7 @@ class Oracle:
     told         for each topic and key the newest value; None where it was deleted
     relays       what is to go round into the log again, in order
     cells        for each state key, its cells' bytes
+    writes       how many records were written, by topic
     """
 
     def __init__(self, step: PersonalizeStep, source: str = "", code_version: str = "") -> None:
@@ -28,7 +29,7 @@ class Oracle:
         self.cells: dict[str, dict[CellName, bytes]] = defaultdict(dict)
         self.dead_letters: list[DeadLetter] = []
         self.relays: list[bytes] = []
-        self.writes = 0
+        self.writes: Counter[str] = Counter()
 
     @property
     def communications(self) -> dict[bytes, bytes | None]:
@@ -56,7 +57,7 @@ class Oracle:
             if output.topic == RELAYS.name and output.value is not None:
                 self.relays.append(output.value)
             self.told[output.topic][output.key] = output.value
-            self.writes += 1
+            self.writes[output.topic] += 1
         if outcome.wake_at_ms:
             self._wake_at_ms[key] = outcome.wake_at_ms
         elif outcome.woken_at_ms:
