@@ -24,6 +24,7 @@ from foresend.bench.telling import Tell
 from schemas.events import decode_event
 from schemas.keys import split_key
 from schemas.library import Release
+from schemas.topics import COMMUNICATIONS
 from schemas.versions import Position
 
 USERS, WARM_UP, EVENTS = 60, 40, 200
