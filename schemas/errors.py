@@ -21,6 +21,7 @@ class Reason(StrEnum):
     UNKNOWN_WORKSPACE = "unknown_workspace"
     UNKNOWN_WORLD = "unknown_world"
     UNMAPPED = "unmapped"
+    NOT_ALLOWED = "not_allowed"
 
 
 class PersonalizationError(Exception):

@@ -58,6 +58,20 @@ STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventKi
 """Kinds that mean this very profile, whoever it belongs to."""
 
 
+SUBSCRIBED, UNSUBSCRIBED = "Subscribed", "Unsubscribed"
+ABOUT_MAIL = "Email "
+"""Begins the names of events that tell what became of a message."""
+
+
+def is_about_mail(name: str) -> bool:
+    """Whether an event of this name tells what became of mail, or who may be sent it: servers know that, pages do not.
+
+    >>> is_about_mail("Email Bounced"), is_about_mail("Subscribed"), is_about_mail("Product Viewed")
+    (True, True, False)
+    """
+    return name.startswith(ABOUT_MAIL) or name in (SUBSCRIBED, UNSUBSCRIBED)
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One event. Times are in milliseconds since 1970, UTC.
 

@@ -18,8 +18,8 @@ from connectors.erasure.listing import Listed
 from connectors.kafka.dead_letters import code_version, dead_letter_record
 from connectors.kafka.event_records import event_record
 from schemas.dead_letters import DeadLetter
-from schemas.errors import SchemaError
-from schemas.events import Event, EventKind
+from schemas.errors import Reason, SchemaError
+from schemas.events import Event, EventKind, is_about_mail
 from schemas.ids import WorkspaceId
 from schemas.topics import DEAD_LETTERS, EVENTS
 from schemas.worlds import WorldRef
@@ -56,7 +56,7 @@ class Moment:
 class Taken:
     """What a request stands for: `records` are written, all or none acknowledged.
 
-    is_trusted  its sender may say how people are reached, and that two known persons are one
+    is_trusted  its sender may say how people are reached, what became of mail, and that two known persons are one
     """
 
     workspace: WorkspaceId
@@ -67,7 +67,17 @@ class Taken:
     refused: list[Refusal] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """One more event, reduced, and those that stand beside it."""
+        """One more event, reduced, and those that stand beside it.
+
+        Raises:
+            SchemaError: it cannot be one, or it is not for this sender to tell.
+        """
+        if not self.is_trusted and is_about_mail(event.name):
+            raise SchemaError(
+                Reason.NOT_ALLOWED,
+                "event: expected what a page can know, got one about mail; send it from a server, with a key that "
+                "stands in no page",
+            )
         self.records += [outgoing(one) for one in stored(event, self.rules, self.is_trusted)]
         self.accepted += 1
 

@@ -24,14 +24,13 @@ The rules, each of which is a test in tests/property/test_identity.py or tests/h
 
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.linked import PARTED
-from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED
 from flink_jobs.personalize.relaying import derived_id, for_person, relay
 from flink_jobs.personalize.state import UserState
 from online_models.cells import LINKS_MAX, Handed, Link, Profile, Trail
 from online_models.features import features_only
 from schemas.codec import decode, encode
 from schemas.errors import Reason, SchemaError, StateError
-from schemas.events import BEHAVIOUR, STAYING, VIA_MAX, Event, EventKind, decode_event
+from schemas.events import ABOUT_MAIL, BEHAVIOUR, STAYING, UNSUBSCRIBED, VIA_MAX, Event, EventKind, decode_event
 from schemas.ids import EventId, RecordId, UserId
 
 NOBODY = Link("", 0)
@@ -68,7 +67,7 @@ def tells_person(event: Event) -> bool:
     """Whether an event says that the id it came under is a known person's, and no device's."""
     if event.anonymous or event.kind not in _OF_PERSONS:
         return False
-    return event.name != UNSUBSCRIBED and not event.name.startswith(ABOUT_MESSAGES)
+    return event.name != UNSUBSCRIBED and not event.name.startswith(ABOUT_MAIL)
 
 
 def become_person(state: UserState, event: Event, effects: Effects) -> None:

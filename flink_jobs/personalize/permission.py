@@ -12,15 +12,11 @@ import msgspec
 from flink_jobs.personalize.state import UserState
 from online_models.cells import SOFT_BOUNCES_MAX, ContactPart
 from schemas.contacts import CHANNELS, ContactChange, contact_change
-from schemas.events import Event, EventKind
+from schemas.events import SUBSCRIBED, UNSUBSCRIBED, Event, EventKind
 from schemas.profiles import Contact, Permission, Suppression
 
 _V = TypeVar("_V")
 
-ABOUT_MESSAGES = "Email "
-"""Begins the names of events that tell of messages sent earlier: they bring nobody back, and say not who is known."""
-SUBSCRIBED = "Subscribed"
-UNSUBSCRIBED = "Unsubscribed"
 COMPLAINED = "Email Marked as Spam"
 BOUNCED = "Email Bounced"
 EMAIL = "email"

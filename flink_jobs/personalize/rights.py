@@ -6,12 +6,12 @@ from flink_jobs.personalize.consent import GRAVE
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.identity import link
 from flink_jobs.personalize.linked import ask_to_forget, erase_linked, is_asked_for
-from flink_jobs.personalize.permission import ABOUT_MESSAGES, UNSUBSCRIBED, keep_suppressed
+from flink_jobs.personalize.permission import keep_suppressed
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import bury_told, tell_grave
 from online_models.cells import Emitted, Profile
 from schemas.decisions import Communication
-from schemas.events import BEHAVIOUR, Event, EventKind
+from schemas.events import ABOUT_MAIL, BEHAVIOUR, UNSUBSCRIBED, Event, EventKind
 from schemas.ids import ReleaseId, TemplateName
 from schemas.keys import communication_key
 from schemas.versions import Position
@@ -36,7 +36,7 @@ def is_from_before(profile: Profile, event: Event) -> bool:
         return True
     if not profile.is_grave:
         return False
-    own = event.kind in _OWN and event.name != UNSUBSCRIBED and not event.name.startswith(ABOUT_MESSAGES)
+    own = event.kind in _OWN and event.name != UNSUBSCRIBED and not event.name.startswith(ABOUT_MAIL)
     return not own or bool(event.via)
 
 
@@ -56,7 +56,8 @@ def erase(state: UserState, event: Event, position: Position, effects: Effects) 
     told = state.profile.emitted
     erase_linked(state, event, effects)
     state.forget()
-    state.profile.is_grave = True
+    # Of whom nothing was ever told something may still be kept: sends that were drawn for anybody.
+    state.profile.is_grave = state.profile.is_told = True
     state.profile.erased_at_ms = max(position.log_ms, event.received_ms)
     is_suppressed = keep_suppressed(state, event)
     state.profile.is_listed = event.properties.get("listed") is True and not is_suppressed

@@ -15,7 +15,7 @@ from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.identity import become_person, goes_on, handed_by, pass_on, tells_person
 from flink_jobs.personalize.learning import open_exposure
 from flink_jobs.personalize.linked import remember_linked
-from flink_jobs.personalize.permission import SUBSCRIBED, UNSUBSCRIBED, take_contact, take_handed
+from flink_jobs.personalize.permission import take_contact, take_handed
 from flink_jobs.personalize.reactions import REACTIONS, react, settle
 from flink_jobs.personalize.rights import bury, erase, is_from_before, keep_out, take_link
 from flink_jobs.personalize.state import UserState
@@ -23,8 +23,9 @@ from flink_jobs.personalize.telling import consent_of, tell, tell_later
 from flink_jobs.personalize.trail import is_kept, keep
 from flink_jobs.worlds import World, Worlds
 from online_models.features import merge_features, observe, remember_context, remember_traits
+from online_models.reactions import is_own
 from online_models.repeats import hash_of, is_repeat, remember
-from schemas.events import BEHAVIOUR, Event, EventKind, check_time
+from schemas.events import BEHAVIOUR, SUBSCRIBED, UNSUBSCRIBED, Event, EventKind, check_time
 from schemas.profiles import FEATURES_ASKED
 from schemas.versions import Position
 
@@ -142,7 +143,7 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     before = (profile.locale, profile.timezone, dict(profile.traits))
     if event.kind is EventKind.IDENTIFY and may_use(event, profile, PERSONALISATION, settings.consent):
         remember_traits(profile, event, world.shown_traits)
-    elif event.kind in BEHAVIOUR or event.kind is EventKind.IDENTIFY:
+    elif event.kind is EventKind.IDENTIFY or (event.kind in BEHAVIOUR and is_own(event)):
         remember_context(profile, event)
     if before != (profile.locale, profile.timezone, profile.traits):
         causes.add("shown")

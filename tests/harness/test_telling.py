@@ -21,7 +21,6 @@ from tests.support.fixed_worlds import FixedProgram
 from tests.support.logs import behaviour
 from tests.support.operator_harness import OperatorHarness
 
-KEY = b"sample|ana"
 TOLD_BY_MS = START_MS + PROFILE_AFTER_MS
 SAID = {"categoryPreferences": {"analytics": True, "personalisation": True}}
 
@@ -31,14 +30,14 @@ def harness(sample_release: Release) -> OperatorHarness:
     return OperatorHarness(FixedProgram((encode(sample_release),)))
 
 
-def told(harness: OperatorHarness) -> list[ToldProfile | None]:
-    """Everything told of Ana, the oldest first; None is a tombstone."""
-    records = [record for record in harness.told[PROFILES.name] if record.key == KEY]
+def told(harness: OperatorHarness, user: str = "ana") -> list[ToldProfile | None]:
+    """Everything told of a person, the oldest first; None is a tombstone."""
+    records = [record for record in harness.told[PROFILES.name] if record.key == f"sample|{user}".encode()]
     return [None if record.value is None else decode(ToldProfile, record.value) for record in records]
 
 
-def newest(harness: OperatorHarness) -> ToldProfile:
-    found = told(harness)[-1]
+def newest(harness: OperatorHarness, user: str = "ana") -> ToldProfile:
+    found = told(harness, user)[-1]
     assert found is not None
     return found
 
@@ -120,13 +119,11 @@ class TestProfiles:
         harness.advance_event_time(START_MS + 30 * DAY_MS)
         assert len(told(harness)) == count
 
-    def test_of_somebody_never_told_nothing_is_removed(self, harness: OperatorHarness) -> None:
-        denied: dict[str, Any] = {"consent": {"categoryPreferences": {}}}
-        harness.send(event(EventKind.PAGE, context=denied))
-        count = len(told(harness))
+    def test_of_somebody_never_told_a_grave_is_written_too(self, harness: OperatorHarness) -> None:
         harness.send(erased("bo", at_ms=START_MS + 1))
+        assert newest(harness, "bo").grave
         harness.advance_event_time(START_MS + 30 * DAY_MS)
-        assert len(harness.told[PROFILES.name]) == count
+        assert told(harness, "bo")[-1] is None
 
     def test_who_comes_back_is_told_over_the_grave(self, harness: OperatorHarness) -> None:
         harness.send(named("Zoë"))

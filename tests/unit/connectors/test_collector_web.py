@@ -109,3 +109,20 @@ def test_the_key_of_a_page_sends_events_and_neither_erases_nor_readdresses_anybo
     assert request(app, "DELETE", "/v1/users/ann", headers={"authorization": KEY}).status == 202
     assert [event.kind.value for event in rig.log.events] == ["track", "identify", "erase"]
     assert "thief" not in repr(rig.log.records)
+
+
+@pytest.mark.parametrize("name", ["Email Bounced", "Email Link Clicked", "Subscribed", "Unsubscribed"])
+def test_a_page_tells_nothing_of_mail(rig: Rig, name: str) -> None:
+    """Or else anybody could have another person suppressed, signed up, or shown as somebody who clicked."""
+    app = CollectorApp(
+        WriteKeys({"secret": SHOP}, public={"page": SHOP}), rig.log, rig.world, rig.meters, clock=lambda: NOW_MS
+    )
+    call = {"type": "track", "userId": "ann", "event": name}
+    page = {"authorization": "Basic " + base64.b64encode(b"page:").decode()}
+
+    single = request(app, "POST", "/v1/track", json.dumps(call).encode(), page)
+    assert (single.status, single.json["reason"]) == (400, "not_allowed")
+    both = {"batch": [call, {**call, "event": "Product Viewed"}], "writeKey": "page"}
+    answer = request(app, "POST", "/v1/batch", json.dumps(both).encode()).json
+    assert (answer["accepted"], [one["reason"] for one in answer["refused"]]) == (1, ["not_allowed"])
+    assert request(app, "POST", "/v1/track", json.dumps(call).encode(), {"authorization": KEY}).status == 202
