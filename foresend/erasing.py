@@ -15,8 +15,7 @@ from connectors.erasure.eraser import wait_until_applied
 from connectors.erasure.sweep import SWEPT, living_records, sweep
 from connectors.kafka.clients import broker_errors, make_producer
 from connectors.kafka.event_records import event_record
-from connectors.kafka.log_reader import read_log
-from connectors.kafka.lookup import newest_of
+from connectors.kafka.log_reader import newest_of, read_log
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import current_world
 from foresend.http_client import HttpClient, HttpUnavailable

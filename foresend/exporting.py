@@ -1,12 +1,12 @@
 """Everything that topics hold of a person, in words; from the same tables that say where personal data may be."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from connectors.cache.releases import OpenRelease
-from connectors.kafka.log_reader import read_log
-from connectors.kafka.lookup import records_of
+from connectors.kafka.log_reader import newest_of, read_log
 from connectors.kafka.partitioning import event_partition
 from connectors.kafka.settings import KafkaSettings
 from schemas import topics
@@ -42,28 +42,20 @@ def export(kafka: KafkaSettings, source: topics.Topic, workspace: WorkspaceId, u
 
 
 def _profile(kafka: KafkaSettings, workspace: WorkspaceId, user: UserId) -> ToldProfile | None:
-    newest = None
-    for record in records_of(kafka, topics.PROFILES, user_key(workspace, user).__eq__):
-        newest = record.value
+    newest = newest_of(kafka, topics.PROFILES, user_key(workspace, user))
     told = decode(ToldProfile, newest) if newest else None
     return None if told is None or told.grave else told
 
 
 def _events(kafka: KafkaSettings, source: topics.Topic, workspace: WorkspaceId, user: UserId) -> list[Any]:
-    beginning = user_key(workspace, user) + b"|"
-    rows: dict[bytes, bytes | None] = {}
-    where = [event_partition(workspace, user)]
-    for record in records_of(kafka, source, lambda key: key.startswith(beginning), where):
-        rows[record.key] = record.value
-    return [_in_words(decode_event(value)) for value in rows.values() if value]
+    rows = _newest(kafka, source, _begins(workspace, user), [event_partition(workspace, user)])
+    return [_in_words(decode_event(value)) for value in rows]
 
 
 def _messages(kafka: KafkaSettings, workspace: WorkspaceId, ids: set[UserId]) -> list[Any]:
     """The texts of every candidate that stands ready."""
-    rows: dict[bytes, bytes | None] = {}
-    for record in records_of(kafka, topics.COMMUNICATIONS, lambda key: _user_of(key, workspace) in ids):
-        rows[record.key] = record.value
-    entries = [decode(Communication, value) for value in rows.values() if value]
+    rows = _newest(kafka, topics.COMMUNICATIONS, lambda key: _user_of(key, workspace) in ids)
+    entries = [decode(Communication, value) for value in rows]
     releases = _releases(kafka, workspace) if any(entry.decision for entry in entries) else {}
     found = []
     for entry in entries:
@@ -83,11 +75,20 @@ def _messages(kafka: KafkaSettings, workspace: WorkspaceId, ids: set[UserId]) ->
 
 
 def _examples(kafka: KafkaSettings, workspace: WorkspaceId, user: UserId) -> list[Any]:
+    return [_in_words(decode(Example, value)) for value in _newest(kafka, topics.EXAMPLES, _begins(workspace, user))]
+
+
+def _newest(
+    kafka: KafkaSettings, topic: topics.Topic, is_asked_for: Callable[[bytes], bool], partitions: Sequence[int] = ()
+) -> list[bytes]:
+    """The newest value of every key that is asked for, without those that were removed."""
+    rows = {record.key: record.value for record in read_log(kafka, topic.name, partitions) if is_asked_for(record.key)}
+    return [value for value in rows.values() if value]
+
+
+def _begins(workspace: WorkspaceId, user: UserId) -> Callable[[bytes], bool]:
     beginning = user_key(workspace, user) + b"|"
-    rows: dict[bytes, bytes | None] = {}
-    for record in records_of(kafka, topics.EXAMPLES, lambda key: key.startswith(beginning)):
-        rows[record.key] = record.value
-    return [_in_words(decode(Example, value)) for value in rows.values() if value]
+    return lambda key: key.startswith(beginning)
 
 
 def _releases(kafka: KafkaSettings, workspace: WorkspaceId) -> dict[str, OpenRelease]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from connectors.kafka.clients import broker_errors, make_producer
-from connectors.kafka.lookup import records_of
+from connectors.kafka.log_reader import read_log
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import SchemaError
 from schemas.ids import UserId, WorkspaceId
@@ -26,9 +26,11 @@ def living_records(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
+    is_asked_for = _is_of(topic, workspace, user)
     found: dict[Place, bool] = {}
-    for record in records_of(settings, topic, _is_of(topic, workspace, user)):
-        found[record.partition, record.key] = record.value is not None
+    for record in read_log(settings, topic.name):
+        if is_asked_for(record.key):
+            found[record.position.partition, record.key] = bool(record.value)
     return [place for place, is_there in found.items() if is_there]
 
 

@@ -1,14 +1,16 @@
 """Read a topic once, from its beginning to the end it has now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple
 
 from kafka import TopicPartition
 
 from connectors.kafka.clients import broker_errors, make_consumer
+from connectors.kafka.partitioning import partition_of_key
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable
+from schemas.topics import Topic
 from schemas.versions import Position
 
 SILENCE_S = 30.0
@@ -24,8 +26,10 @@ class LogRecord(NamedTuple):
     position: Position
 
 
-def read_log(settings: KafkaSettings, topic: str) -> Iterator[LogRecord]:
+def read_log(settings: KafkaSettings, topic: str, partitions: Sequence[int] = ()) -> Iterator[LogRecord]:
     """All records that the topic holds now, in the order of each partition.
+
+    partitions  where to look; none named: everywhere
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -33,7 +37,8 @@ def read_log(settings: KafkaSettings, topic: str) -> Iterator[LogRecord]:
     consumer = make_consumer(settings)
     try:
         with broker_errors(f"topic {topic} is read"):
-            parts = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+            wanted = partitions or sorted(consumer.partitions_for_topic(topic) or ())
+            parts = [TopicPartition(topic, number) for number in wanted]
             consumer.assign(parts)
             consumer.seek_to_beginning(*parts)
             ends = consumer.end_offsets(parts)
@@ -51,6 +56,19 @@ def read_log(settings: KafkaSettings, topic: str) -> Iterator[LogRecord]:
                 raise BrokerUnavailable(f"expected more records of topic {topic} within {SILENCE_S:.0f} s, got none")
     finally:
         consumer.close()
+
+
+def newest_of(settings: KafkaSettings, topic: Topic, key: bytes) -> bytes:
+    """The newest value of a key in a topic partitioned by it; no bytes where there is none, or a tombstone.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    found = b""
+    for record in read_log(settings, topic.name, [partition_of_key(key, topic.partitions)]):
+        if record.key == key:
+            found = record.value
+    return found
 
 
 def log_ends(settings: KafkaSettings, topic: str) -> dict[int, int]:

@@ -97,6 +97,17 @@ def test_what_a_device_did_becomes_its_persons(path: Programs) -> None:
     assert path.message("ana")["source"] == "entry"
 
 
+def test_what_is_done_in_an_app_and_with_a_push_message_moves_features(path: Programs) -> None:
+    phone = {"device": {"type": "ios"}}
+    path.tell("screen", userId="di", name="Records", context=phone)
+    path.tell("track", userId="di", event="Application Opened", context=phone)
+    path.tell("track", userId="di", event="Push Notification Received", context=phone)
+    path.tell("track", userId="di", event="Push Notification Tapped", context=phone)
+    # Who asks for features has them told anew.
+    wait_until(lambda: path.features("di").get("events", 0.0) >= 3, WAIT_S, "Di's features to be told")
+    assert path.features("di")["devices"] == {"ios": 1.0}
+
+
 def test_after_withdrawal_default_content_is_served_within_seconds(path: Programs) -> None:
     path.tell("track", userId="bo", **viewed("jazz"))
     wait_until(lambda: path.message("bo").get("source") == "entry", WAIT_S, "Bo to have messages")
