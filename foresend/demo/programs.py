@@ -24,6 +24,7 @@ from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.flink_home import FlinkHome
 from foresend.local.flink_rest import FlinkRest, FlinkUnavailable
 from foresend.local.mini_cluster import STOP_GRACE_S
+from foresend.settings.installation import InstallationSettings, secret_of
 from schemas import topics
 from schemas.errors import ConfigError
 from schemas.library import Release
@@ -155,7 +156,8 @@ class DemoPrograms:
         self._wait_ready({SERVE: lambda: is_ready(self.serve_port), COLLECT: lambda: is_ready(self.collect_port)})
         if self._standalone:
             self._steps.begun(JOB)
-            self._cluster.submit(job_order(self.kafka, topics.EVENTS.name, self._folder / "cluster"))
+            secret = secret_of(InstallationSettings())
+            self._cluster.submit(job_order(self.kafka, topics.EVENTS.name, self._folder / "cluster", secret=secret))
         self._wait_ready({JOB if self._standalone else FLINK: self._job_runs})
 
     @property

@@ -1,6 +1,7 @@
 """What is the same for all programs of one installation."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,5 +43,8 @@ def secret_of(settings: InstallationSettings, file: Path = OWN_SECRET) -> bytes:
         fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_hex(SECRET_LENGTH_MIN), encoding="ascii")
-        fresh.replace(file)
+        # Programs that start together must not each have one of its own: the first name holds.
+        with suppress(FileExistsError):
+            file.hardlink_to(fresh)
+        fresh.unlink()
     return file.read_bytes()
