@@ -1,6 +1,7 @@
 """What the tests with real programs share: one broker for the run, and topics of one's own in it."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -11,6 +12,10 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from foresend.local.broker import Broker
+
+# A shell starts what it runs in the background deaf to SIGINT, and children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NewTopicName = Callable[..., str]
 

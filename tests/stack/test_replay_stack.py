@@ -13,6 +13,7 @@ from connectors.kafka.partitioning import event_partition
 from connectors.kafka.publishing import publish_snapshot
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import current_world, end_offsets, ensure_topics
+from connectors.replay.to_topic import AFTERWARDS_MS
 from foresend.cli import main
 from foresend.local.broker import Broker
 from foresend.local.ports import free_port
@@ -22,6 +23,7 @@ from schemas.errors import Reason
 from schemas.events import Event, EventKind, decode_event
 from schemas.ids import WorkspaceId
 from schemas.models import ModelSnapshot
+from schemas.profiles import PROFILE_AFTER_MS
 from schemas.topics import DEAD_LETTERS, EVENTS, PARTITIONS, replay_topic
 from tests.support.collector_process import CollectorProcess
 
@@ -80,7 +82,8 @@ def test_rows_go_to_a_topic_with_their_own_times(broker: Broker, replay: Replay)
     for record, event in behaviour:
         assert record.position.partition == event_partition(event.workspace, event.user)
     last_ms = max(event.at_ms for _, event in behaviour)
-    assert newest == dict.fromkeys(range(PARTITIONS), last_ms)
+    # So much later everybody has been told.
+    assert newest == dict.fromkeys(range(PARTITIONS), last_ms + PROFILE_AFTER_MS + AFTERWARDS_MS)
     ends = {record.position.partition: event.kind for record, event in records}
     assert set(ends.values()) == {EventKind.HEARTBEAT}
 
