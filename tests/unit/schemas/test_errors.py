@@ -40,6 +40,7 @@ def test_the_reasons_of_dead_letters_are_a_closed_list_that_dashboards_know() ->
     assert sorted(Reason) == [
         "bad_utf8",
         "key_mismatch",
+        "not_allowed",
         "not_finite",
         "not_json",
         "time_out_of_range",
