@@ -26,11 +26,9 @@ from schemas.events import Event, EventKind
 from schemas.ids import EventId, UserId, WorkspaceId
 from schemas.keys import user_key
 from schemas.profiles import ToldProfile
+from schemas.versions import TOMBSTONE_AFTER_MS
 
 ACKNOWLEDGE_S = 30.0
-GRAVE_MS = 3_600_000
-"""How long a versioned grave stands before its tombstone (`flink_jobs.personalize.rights`)."""
-SENDS_MS = 48 * 3_600_000
 HTTP_PORT = 80
 
 
@@ -190,13 +188,13 @@ def _places(
     for topic in (topics.COMMUNICATIONS, topics.PROFILES):
         # What is there now are graves: they hold a version and no content, and are removed in an hour.
         found = sum(len(living_records(where.kafka, topic, workspace, one)) for one in ids)
-        places.append(aged(found, f"topic {topic.name}", GRAVE_MS + compacted_ms if is_applied else None))
+        places.append(aged(found, f"topic {topic.name}", TOMBSTONE_AFTER_MS + compacted_ms if is_applied else None))
     places += [
         aged(None, f"topic {topic.name}", _retention_ms(topic) + topics.DAY_MS)
         for topic in (topics.RELAYS, topics.WEBHOOKS, topics.DEAD_LETTERS)
     ]
-    places.append(aged(0 if is_applied else None, "state of the job", GRAVE_MS if is_applied else None))
-    places.append(aged(None, "checkpoints and savepoints from before", None if not is_applied else GRAVE_MS))
+    places.append(aged(0 if is_applied else None, "state of the job", TOMBSTONE_AFTER_MS if is_applied else None))
+    places.append(aged(None, "checkpoints and savepoints from before", None if not is_applied else TOMBSTONE_AFTER_MS))
     places.append(aged(_found_in_cache(where, ids), "cache", None))
     return places
 

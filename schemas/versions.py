@@ -3,6 +3,9 @@
 import struct
 from typing import NamedTuple, NewType
 
+TOMBSTONE_AFTER_MS = 3_600_000
+"""From a versioned grave to its tombstone. Longer than any restart repeats: until then the grave's version keeps older
+writings out of the cache."""
 Version = NewType("Version", bytes)
 """24 bytes that sort like (log time, partition, offset, sequence). Lower is ignored, equal overwrites."""
 

@@ -14,10 +14,7 @@ from schemas.decisions import Communication
 from schemas.events import ABOUT_MAIL, BEHAVIOUR, UNSUBSCRIBED, Event, EventKind
 from schemas.ids import ReleaseId, TemplateName
 from schemas.keys import communication_key
-from schemas.versions import Position
-
-TOMBSTONE_AFTER_MS = 3_600_000
-"""Longer than any restart repeats: until then the grave's version keeps older writings out of the cache."""
+from schemas.versions import TOMBSTONE_AFTER_MS, Position
 
 _OWN = BEHAVIOUR | {EventKind.IDENTIFY, EventKind.ALIAS, EventKind.LINK}
 """Kinds by which somebody begins anew."""

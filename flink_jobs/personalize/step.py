@@ -67,7 +67,7 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
         is_back, profile.is_grave, profile.tombstone_at_ms = profile.is_grave, False, 0
         causes = _take(state, event, position, world, effects)
         show(state, Moment(event.workspace, event.user, world, position.log_ms), causes, effects)
-        if effects.tell_now or is_back or 0 < profile.tell_at_ms <= position.log_ms:
+        if effects.tell_now or is_back:
             tell(state, world, position.log_ms, effects)
     return effects
 

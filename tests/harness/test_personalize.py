@@ -3,7 +3,6 @@
 import pytest
 
 from flink_jobs.cells import EXPOSURES, MODELS, PROFILE
-from flink_jobs.personalize.rights import TOMBSTONE_AFTER_MS
 from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposures, Profile
 from online_models.slot_model import UserModels
 from schemas.codec import decode, encode
@@ -13,6 +12,7 @@ from schemas.events import EventKind, encode_event
 from schemas.ids import TemplateName
 from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
+from schemas.versions import TOMBSTONE_AFTER_MS
 from schemas.worlds import WorldRef
 from tests.support.events import (
     DAY_MS,

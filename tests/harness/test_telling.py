@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from flink_jobs.cells import PROFILE
-from flink_jobs.personalize.rights import TOMBSTONE_AFTER_MS
 from online_models.cells import OPEN_EXPOSURES_MAX, Profile
 from online_models.told import features_in_words
 from online_models.vector import numbers_of
@@ -16,6 +15,7 @@ from schemas.examples import Example, RewardKind
 from schemas.library import HumanSettings, Release
 from schemas.profiles import FEATURES_ASKED, PROFILE_AFTER_MS, ToldProfile
 from schemas.topics import EXAMPLES, PROFILES
+from schemas.versions import TOMBSTONE_AFTER_MS
 from tests.support.events import DAY_MS, HOUR_MS, START_MS, clicked, erased, event, exposed, named, rated
 from tests.support.fixed_worlds import FixedProgram
 from tests.support.logs import behaviour

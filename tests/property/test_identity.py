@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_jobs.personalize.rights import TOMBSTONE_AFTER_MS
 from online_models.cells import TRAIL_EVENTS_MAX, Profile
 from schemas.codec import encode
 from schemas.events import Event, EventKind
 from schemas.ids import EventId
 from schemas.library import Release
 from schemas.profiles import Suppression
+from schemas.versions import TOMBSTONE_AFTER_MS
 from tests.support.events import DAY_MS, MINUTE_MS, START_MS, erased, event, named, rated
 from tests.support.relay_loop import RelayLoop
 
