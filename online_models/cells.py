@@ -92,11 +92,15 @@ class Profile(Cell):
     reactions           how many opens and clicks came from people, and how many from machines for which reason
     is_listed           the topic `erased` knows of the erasure, so the state need not
     is_person           there was behaviour of a known person: only an alias moves this profile
+    facts               what models know of a person as categories and numbers, by the trait's name
+    hidden              packed state of the sequence model (`online_models.sequence`)
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 2
-    # Version 1 had fewer fields; those that are missing have their defaults.
-    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Profile)}
+    SCHEMA_VERSION: ClassVar[int] = 3
+    # Older versions had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = dict.fromkeys(
+        (1, 2), lambda body: msgspec.msgpack.decode(body, type=Profile)
+    )
 
     newest_log_ms: int = 0
     newest_partition: int = 0
@@ -134,6 +138,8 @@ class Profile(Cell):
     reactions: dict[str, int] = {}
     is_listed: bool = False
     is_person: bool = False
+    facts: dict[str, str | float] = {}
+    hidden: bytes = b""
 
     @property
     def is_forgotten(self) -> bool:
@@ -162,6 +168,7 @@ class OpenExposure(msgspec.Struct, frozen=True, array_like=True):
     propensity    with which it was drawn
     vector        the person's features at the decision, packed (`online_models.vector`)
     delivered_ms  when it was delivered, as far as told; 0 where it was not
+    assessed      how the decision saw what was shown, packed as the exposure has it
     """
 
     send_id: SendId
@@ -174,6 +181,7 @@ class OpenExposure(msgspec.Struct, frozen=True, array_like=True):
     propensity: float = 0.0
     vector: bytes = b""
     delivered_ms: int = 0
+    assessed: bytes = b""
 
 
 class OpenExposures(Cell):
@@ -182,9 +190,11 @@ class OpenExposures(Cell):
     clicks  those that wait for what else comes, in the order of the log; at most `online_models.clicks.CLICKS_MAX`
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 2
-    # Version 1 had fewer fields; those that are missing have their defaults.
-    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=OpenExposures)}
+    SCHEMA_VERSION: ClassVar[int] = 3
+    # Older versions had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = dict.fromkeys(
+        (1, 2), lambda body: msgspec.msgpack.decode(body, type=OpenExposures)
+    )
 
     items: tuple[OpenExposure, ...] = ()
     clicks: tuple[Click, ...] = ()
@@ -196,6 +206,10 @@ class Trail(Cell):
     events  packed events, oldest first; at most `TRAIL_EVENTS_MAX`, together at most `TRAIL_BYTES_MAX`
     older   features of what was before them
     """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer features; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Trail)}
 
     events: list[bytes] = []
     older: Profile = msgspec.field(default_factory=Profile)

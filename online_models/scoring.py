@@ -14,8 +14,7 @@ class SlotScores(NamedTuple):
     """Scores of the n allowed variants of one slot.
 
     scores         for each variant the sum of its terms
-    terms          float32, shape (n, len(TERMS)), row by row: the additive terms in the order of
-                   `schemas.decisions.TERMS`
+    terms          float32, shape (n, 2), row by row: the first of `schemas.decisions.TERMS`
     uncertainties  standard deviation of each score, for policies that explore by it
     affinities     float32, for each variant, from 0 to 1
     """

@@ -6,13 +6,13 @@ back. What is stored are numbers and names, and a model read back from them goes
 
 import struct
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 import msgspec
 from river import linear_model, optim
 from river.utils import VectorDict
 
-from schemas.codec import Cell
+from schemas.codec import Cell, Upgrade
 from schemas.errors import StateCorrupt
 from schemas.ids import SlotName, TemplateName
 from schemas.library import LearningSettings
@@ -135,9 +135,18 @@ class SlotModel:
 
 
 class UserModels(Cell):
-    """All slot models of one user, by `template/slot`; the one that learnt last is last. Keyed state."""
+    """What one user taught by reactions. Keyed state.
+
+    slots  the user's own model of each slot, by `template/slot`; the one that learnt last is last
+    taste  packed items that the user liked or passed over (`online_models.collaborative`)
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=UserModels)}
 
     slots: dict[str, SlotWeights] = {}
+    taste: bytes = b""
 
     def model_of(self, template: TemplateName, slot: SlotName, settings: LearningSettings) -> SlotModel:
         """Build the model of a slot; an untaught one where there is none.

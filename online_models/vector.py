@@ -1,13 +1,15 @@
-"""A person's features as numbers at one moment: what a decision is remembered with, for `train` to learn from."""
+"""A person's features at one moment: what a decision is remembered with, for models to learn from."""
 
+import math
 import struct
-from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from online_models.cells import Profile
 from online_models.declared import declared_value, numbers
-from schemas.library import DECLARED_MAX, DeclaredFeature, WorkspaceSettings
+from online_models.terms import Situation, hash_of_name
+from schemas.library import DECLARED_MAX, LearningSettings, WorkspaceSettings
 
 DAY_MS = 86_400_000
 NEVER = -1.0
@@ -18,11 +20,36 @@ BUILT_IN = (
 )  # fmt: skip
 """In this order, before the declared ones in the order in which they are declared. A share is the largest one."""
 FLOAT_MAX = 3e38
-_HEAD = struct.Struct("<I")
+NUMBER_TRAITS_MAX = 8
+
+
+class _Form(NamedTuple):
+    """How a workspace's vectors are packed, and which of their numbers models look at."""
+
+    names: tuple[str, ...]
+    packed: struct.Struct
+    looked_at: tuple[int, ...]
+
+
+@lru_cache(maxsize=64)
+def _form(declared: tuple[str, ...], learning: LearningSettings) -> _Form:
+    names = (*BUILT_IN, *declared[:DECLARED_MAX], *learning.number_traits[:NUMBER_TRAITS_MAX])
+    looked_at = tuple([names.index(name) for name in learning.numbers if name in names])
+    return _Form(names, struct.Struct(f"<I{len(names)}f{len(learning.facts)}I"), looked_at)
+
+
+@lru_cache(maxsize=64)
+def _checksum(names: tuple[str, ...], facts: tuple[str, ...]) -> int:
+    """What a vector begins with, so that nobody reads it by other names."""
+    return crc32("\n".join((*names, "", *facts)).encode())
+
+
+def _form_of(settings: WorkspaceSettings) -> _Form:
+    return _form(tuple([feature.name for feature in settings.declared]), settings.learning)
 
 
 def vector_of(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> bytes:
-    """The checksum of the names (uint32), then a float32 for each, little-endian."""
+    """The checksum of the names (uint32), then a float32 for each number and a uint32 for each fact, little-endian."""
     orders = profile.orders.figures() if profile.orders.newest_ms or profile.orders.kept else (0, 0.0, 0)
     values = [
         float(profile.events),
@@ -35,33 +62,45 @@ def vector_of(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> byte
         _days_since(orders[2], at_ms),
         *[_largest(counts.values) for counts in (profile.tags, profile.hours, profile.devices)],
         *numbers(declared_value(profile.declared, feature, at_ms) for feature in settings.declared[:DECLARED_MAX]),
+        *[_number(profile.facts.get(name)) for name in settings.learning.number_traits[:NUMBER_TRAITS_MAX]],
     ]
-    return _HEAD.pack(_checksum(settings.declared)) + struct.pack(
-        f"<{len(values)}f", *[min(max(value, -FLOAT_MAX), FLOAT_MAX) for value in values]
+    form = _form_of(settings)
+    return form.packed.pack(
+        _checksum(form.names, settings.learning.facts),
+        *[min(max(value, -FLOAT_MAX), FLOAT_MAX) for value in values],
+        *[_fact(name, profile.facts.get(name)) for name in settings.learning.facts],
     )
 
 
-def names_of(declared: Sequence[DeclaredFeature]) -> tuple[str, ...]:
-    """What the numbers of a vector are, one by one, where a workspace declares these features."""
-    return (*BUILT_IN, *[feature.name for feature in declared[:DECLARED_MAX]])
+def numbers_of(vector: bytes, settings: WorkspaceSettings) -> dict[str, float]:
+    """Read the numbers of a vector that was packed with these settings; empty where it was packed with others."""
+    form = _form_of(settings)
+    found = _unpacked(vector, form, settings.learning)
+    return dict(zip(form.names, found[1 : 1 + len(form.names)], strict=True)) if found else {}
 
 
-def numbers_of(vector: bytes, declared: Sequence[DeclaredFeature]) -> dict[str, float]:
-    """Read a vector that was packed with these declarations; empty where it was packed with others."""
-    names = names_of(declared)
-    if len(vector) != _HEAD.size + 4 * len(names) or _HEAD.unpack_from(vector)[0] != checksum(names):
-        return {}
-    return dict(zip(names, struct.unpack_from(f"<{len(names)}f", vector, _HEAD.size), strict=True))
+def situation_of(vector: bytes, settings: WorkspaceSettings) -> Situation:
+    """What models look at of a vector; nothing is known where it was packed with other settings."""
+    learning, form = settings.learning, _form_of(settings)
+    found = _unpacked(vector, form, learning)
+    if not found:
+        return Situation((0,) * len(learning.facts), (math.nan,) * len(form.looked_at))
+    return Situation(found[1 + len(form.names) :], tuple([found[1 + place] for place in form.looked_at]))
 
 
-def checksum(names: Sequence[str]) -> int:
-    """What a vector begins with, so that nobody reads it by other names."""
-    return crc32("\n".join(names).encode())
+def _unpacked(vector: bytes, form: _Form, learning: LearningSettings) -> tuple[Any, ...]:
+    if len(vector) != form.packed.size:
+        return ()
+    found = form.packed.unpack(vector)
+    return found if found[0] == _checksum(form.names, learning.facts) else ()
 
 
-@lru_cache(maxsize=64)
-def _checksum(declared: tuple[DeclaredFeature, ...]) -> int:
-    return checksum(names_of(declared))
+def _fact(name: str, value: str | float | None) -> int:
+    return 0 if value is None else hash_of_name(f"{name}={value}")
+
+
+def _number(value: str | float | None) -> float:
+    return value if isinstance(value, float) else math.nan
 
 
 def _days_since(moment_ms: int, at_ms: int) -> float:

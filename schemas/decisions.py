@@ -23,8 +23,11 @@ from schemas.ids import (
 from schemas.versions import Version
 from schemas.worlds import WorldRef
 
-TERMS = ("prior", "content")
-"""The additive terms of a score, in the order in which `SlotDecision.terms` packs them."""
+TERMS = ("prior", "content", "collaborative", "sequence")
+"""The additive terms of a score, in the order in which `SlotDecision.terms` packs them: the first k of them."""
+ASSESSED = (*TERMS, "score", "experience")
+"""What is remembered of each slot of an exposure until its reward comes: float32 each, of the variant shown."""
+ASSESSED_BYTES_MAX = 4 * 6 * 32
 VECTOR_BYTES_MAX = 256
 """A person's features at a decision, packed."""
 SLOTS_MAX = 32
@@ -38,8 +41,12 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
 
     variants       the n allowed variants, in the library's order
     probabilities  the policy's, before candidates were chosen; n numbers that sum to 1
-    terms          float32, shape (n, len(TERMS)), little-endian: what each term adds to each variant's score
+    terms          float32, shape (n, k), little-endian: the first k of `TERMS` for each variant, before their weights
     features       float32, shape (n,): the affinity of each variant at the decision; learning needs it again
+    weights        float32, shape (k + 1,): of each term for this person, then what is added to all;
+                   none: each term counts as it is
+    deviations     float32, shape (n,): standard deviation of each score, as the policy was given it
+    experience     examples that the person's own model had learnt
     """
 
     slot: SlotName
@@ -47,10 +54,32 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
     probabilities: tuple[float, ...]
     terms: bytes
     features: bytes
+    weights: bytes = b""
+    deviations: bytes = b""
+    experience: int = 0
 
-    def term(self, number: int) -> tuple[float, ...]:
-        """What one term (an index into `TERMS`) adds to the score of each variant."""
-        return _floats(self.terms)[number :: len(TERMS)]
+    def contributions(self) -> dict[str, tuple[float, ...]]:
+        """What each term adds to the score of each variant, by its name; `all` is what is added to every one."""
+        terms, weights = _floats(self.terms), _floats(self.weights)
+        if not weights:
+            weights = (1.0,) * (len(terms) // len(self.variants) if self.variants else 0) + (0.0,)
+        count = len(weights) - 1
+        told = {
+            TERMS[number]: tuple([weights[number] * term for term in terms[number::count]]) for number in range(count)
+        }
+        return {**told, "all": (weights[-1],) * len(self.variants)}
+
+    def scores(self) -> tuple[float, ...]:
+        """The score of each variant in log-odds: the sum of its contributions, in their order."""
+        contributions = self.contributions().values()
+        return tuple([sum(column) for column in zip(*contributions, strict=True)])
+
+    def assessed(self, variant: int) -> tuple[float, ...]:
+        """What learning needs of one variant: the columns of `ASSESSED`. Terms that there were none of are 0."""
+        terms = _floats(self.terms)
+        count = len(terms) // len(self.variants)
+        own = terms[variant * count : (variant + 1) * count]
+        return (*own, *(0.0,) * (len(TERMS) - count), self.scores()[variant], float(self.experience))
 
     def affinities(self) -> tuple[float, ...]:
         """How near each variant's tags were to the user."""
@@ -142,6 +171,7 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     probabilities of all K candidates, as drawn from
     slots, variants, features  slot by slot what was shown, and its affinity at the decision
     vector        the person's features at the decision, as it has them
+    assessed      float32, shape (slots, len(ASSESSED)): how the decision saw what was shown; empty: not told
 
     Everything has a bound: it is kept in state until its reward comes, and learnt from.
     """
@@ -159,8 +189,11 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     fallback: str = ""
     """Why the fallback was served; empty where a candidate was."""
     vector: Annotated[bytes, msgspec.Meta(max_length=VECTOR_BYTES_MAX)] = b""
+    assessed: Annotated[bytes, msgspec.Meta(max_length=ASSESSED_BYTES_MAX)] = b""
 
     def __post_init__(self) -> None:
         """Refuse an exposure whose columns do not match: a decoder tells it as wrong type."""
         if not len(self.slots) == len(self.variants) == len(self.features):
             raise ValueError("expected one variant and one feature for each slot")
+        if self.assessed and len(self.assessed) != 4 * len(ASSESSED) * len(self.slots):
+            raise ValueError("expected the assessed numbers of each slot")

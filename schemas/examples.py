@@ -1,9 +1,13 @@
 """What was shown, how somebody was at the decision, and what it earned: the value of one record of `examples`."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import ClassVar
 
-from schemas.codec import Versioned
-from schemas.ids import SendId, SlotName, TemplateName, UserId, VariantId, WorkspaceId
+import msgspec
+
+from schemas.codec import Upgrade, Versioned
+from schemas.ids import SendId, SlotName, Tag, TemplateName, UserId, VariantId, WorkspaceId
 
 
 class RewardKind(StrEnum):
@@ -26,7 +30,13 @@ class Example(Versioned, frozen=True):
                 empty where the decision is older than vectors
     propensity  with which it was drawn
     reward      what it earned: 1 for a click, else 0
+    tags        slot by slot those of the variant shown
+    assessed    float32, shape (slots, len(ASSESSED)): how the decision saw what was shown; empty: not told
     """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer fields; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Example)}
 
     workspace: WorkspaceId
     user: UserId
@@ -41,3 +51,5 @@ class Example(Versioned, frozen=True):
     propensity: float
     kind: RewardKind
     reward: float
+    tags: tuple[tuple[Tag, ...], ...] = ()
+    assessed: bytes = b""

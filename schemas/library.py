@@ -1,6 +1,7 @@
 """The variant library as it is released: immutable, compiled, published whole to the topic `library`."""
 
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
@@ -38,8 +39,15 @@ class FeatureSettings(msgspec.Struct, frozen=True, array_like=True):
     rhythm_half_life_ms: int = 56 * 86_400_000
 
 
+TEMPERATURES = MappingProxyType({"epsilon-greedy": 0.05, "linucb": 1.0, "softmax": 0.2, "thompson": 0.3})
+"""Each kind of policy with the temperature it has where none is named, as measured in docs/policies.md."""
+
+
 class PolicySettings(msgspec.Struct, frozen=True, array_like=True):
-    """The rule that turns scores into probabilities, and how many candidates are kept."""
+    """The rule that turns scores into probabilities, and how many candidates are kept.
+
+    temperature  how far the best is preferred, in the kind's own unit (docs/policies.md); lower is further
+    """
 
     kind: str = "softmax"
     temperature: float = 0.2
@@ -63,12 +71,26 @@ class ShiftSettings(msgspec.Struct, frozen=True, array_like=True):
     preference: float = 0.25
 
 
+FACTS_MAX = 24
+"""Facts that one workspace's models may look at; the schema of `foresend.yaml` says the same."""
+
+
 class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
-    """How a user's own models learn."""
+    """What models look at, and how they learn.
+
+    facts           traits that models know as categories: a person's groups, and the situation last told
+    numbers         features of a person (`online_models.vector`) that the population's prior looks at, by name
+    number_traits   traits that models know as numbers; they are features of the vector too
+    snapshot_every  examples after which the population's weights are published
+    """
 
     rate: float = 0.1
     shrinkage: float = 0.01
     attribution_ms: int = 7 * 86_400_000
+    facts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    number_traits: tuple[str, ...] = ()
+    snapshot_every: int = 256
 
 
 class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
@@ -185,6 +207,8 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     name: SlotName
     kind: str
     variants: tuple[Variant, ...]
+    items: int = 0
+    """Of a catalog slot how many items it shows; its variants are the catalogue. 0: an ordinary slot."""
 
 
 class Pair(msgspec.Struct, frozen=True, array_like=True):

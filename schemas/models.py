@@ -1,10 +1,15 @@
-"""Model snapshots: what was learnt over all users, published to the topic `models`."""
+"""What was learnt over all users, published to the topic `models`: snapshots by the job, trained parts by `train`."""
 
 import math
+from collections.abc import Mapping
+from enum import StrEnum
+from hashlib import blake2b
+from itertools import pairwise
+from typing import ClassVar
 
 import msgspec
 
-from schemas.codec import Versioned
+from schemas.codec import Upgrade, Versioned
 from schemas.errors import Reason, SchemaError
 from schemas.ids import SlotName, TemplateName, WorkspaceId
 
@@ -17,14 +22,27 @@ would expect every second message to be clicked, and nearly all exposures would 
 
 
 class SlotPrior(msgspec.Struct, frozen=True, array_like=True):
-    """A slot's population logit: `bias` + Σ weight × feature. A feature it does not name weighs nothing."""
+    """What the population says of a slot: `bias` + Σ weight × feature, and what was learnt beside it.
+
+    weights   by the feature's name; one that is not named weighs nothing
+    learnt    packed weights of hashed features (`online_models.prior`); empty: nothing was learnt
+    stack     packed weights of a score's terms, and its calibration (`online_models.stacking`); empty: none
+    examples  that were learnt from
+    """
 
     bias: float = CLICK_LOGIT
     weights: dict[str, float] = msgspec.field(default_factory=lambda: {"affinity": AFFINITY_WEIGHT})
+    learnt: bytes = b""
+    stack: bytes = b""
+    examples: int = 0
 
 
 class ModelSnapshot(Versioned, frozen=True):
     """Population weights of one workspace. A slot it does not name has the default prior."""
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    # Version 1 had fewer fields in its priors; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=ModelSnapshot)}
 
     workspace: WorkspaceId
     number: int
@@ -47,3 +65,97 @@ class ModelSnapshot(Versioned, frozen=True):
 
 
 DEFAULT_PRIOR = SlotPrior()
+
+
+class PartKind(StrEnum):
+    """The parts of a score that are trained in batch."""
+
+    COLLABORATIVE = "collaborative"
+    SEQUENCE = "sequence"
+
+
+class Standing(StrEnum):
+    """What a trained part is to the job."""
+
+    CHAMPION = "champion"
+    """It is used from its offset on, until the next champion."""
+    CHALLENGER = "challenger"
+    """It waits to be promoted."""
+
+
+ARRAY_TYPES = {"<f4": 4, "<f2": 2, "<u4": 4, "<i4": 4, "<u2": 2, "|u1": 1}
+"""Number types of arrays, by their names in numpy, and the bytes that one number takes."""
+ARRAYS_MAX = 64
+DIMENSIONS_MAX = 4
+
+
+class Array(msgspec.Struct, frozen=True, array_like=True):
+    """Numbers with their shape, row by row, little-endian. `type` is one of `ARRAY_TYPES`."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    def check(self) -> None:
+        """Refuse bytes that are not this shape.
+
+        Raises:
+            SchemaError: with what was expected and what came.
+        """
+        if self.type not in ARRAY_TYPES:
+            raise SchemaError(Reason.WRONG_TYPE, f"array {self.name}: expected a type of {[*ARRAY_TYPES]}")
+        if len(self.shape) > DIMENSIONS_MAX or any(length < 0 for length in self.shape):
+            raise SchemaError(Reason.WRONG_TYPE, f"array {self.name}: expected a shape, got {self.shape}")
+        expected = ARRAY_TYPES[self.type] * math.prod(self.shape)
+        if len(self.data) != expected:
+            raise SchemaError(
+                Reason.WRONG_TYPE,
+                f"array {self.name}: expected {expected} bytes for shape {self.shape}, got {len(self.data)}",
+            )
+
+
+class ModelPart(Versioned, frozen=True):
+    """A trained part of one workspace: arrays, never code.
+
+    number     of the training run, counted by the workspace; tells one part from another in `foresend models`
+    until_ms   log time of the newest example or event that it was trained on
+    settings   numbers that say how the arrays are to be read, by name
+    checksum   `checksum_of` the arrays and settings
+    card       a summary of the model card, JSON
+    """
+
+    workspace: WorkspaceId
+    kind: PartKind
+    standing: Standing
+    number: int
+    until_ms: int
+    arrays: tuple[Array, ...]
+    settings: dict[str, float]
+    checksum: bytes
+    card: str = ""
+
+    def check(self) -> None:
+        """Refuse arrays that were damaged, are badly shaped, or stand in no order.
+
+        Raises:
+            SchemaError: with what was expected and what came.
+        """
+        if len(self.arrays) > ARRAYS_MAX:
+            raise SchemaError(Reason.TOO_LARGE, f"expected at most {ARRAYS_MAX} arrays, got {len(self.arrays)}")
+        for array in self.arrays:
+            array.check()
+        if any(first.name >= second.name for first, second in pairwise(self.arrays)):
+            raise SchemaError(Reason.WRONG_TYPE, "expected arrays in the order of their names, each name once")
+        if checksum_of(self.arrays, self.settings) != self.checksum:
+            raise SchemaError(Reason.WRONG_TYPE, f"expected arrays with the checksum {self.checksum.hex()}, got others")
+
+
+def checksum_of(arrays: tuple[Array, ...], settings: Mapping[str, float]) -> bytes:
+    """Sixteen bytes that tell these arrays and settings from all others."""
+    told = blake2b(digest_size=16)
+    for array in arrays:
+        told.update(msgspec.msgpack.encode((array.name, array.type, array.shape, len(array.data))))
+        told.update(array.data)
+    told.update(msgspec.msgpack.encode(sorted(settings.items())))
+    return told.digest()

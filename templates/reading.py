@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import FieldName, Locale, SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import (
+    TEMPERATURES,
     ConsentSettings,
     ContentRules,
     DeclaredFeature,
@@ -148,22 +149,27 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
         features=FeatureSettings(
             **{f"{name}_ms": duration_ms(text) for name, text in features.items() if name != "declared"}
         ),
-        policy=PolicySettings(**value.get("policy", {})),
+        policy=_policy(value.get("policy", {})),
         shift=ShiftSettings(**value.get("shift", {})),
-        learning=LearningSettings(
-            **{name: number for name, number in learning.items() if name != "attribution_window"},
-            **(
-                {"attribution_ms": duration_ms(learning["attribution_window"])}
-                if "attribution_window" in learning
-                else {}
-            ),
-        ),
+        learning=_learning(learning),
         link_hosts=tuple(value.get("links", {}).get("hosts", ())),
         consent=_consent(value.get("consent", {})),
         humans=HumanSettings(**value.get("humans", {})),
         traits=TraitSettings(**{name: tuple(names) for name, names in value.get("traits", {}).items()}),
         declared=tuple(_declared(feature) for feature in features.get("declared", ())),
     )
+
+
+def _learning(value: dict[str, Any]) -> LearningSettings:
+    found: dict[str, Any] = {name: tuple(told) if isinstance(told, list) else told for name, told in value.items()}
+    if "attribution_window" in found:
+        found["attribution_ms"] = duration_ms(found.pop("attribution_window"))
+    return LearningSettings(**found)
+
+
+def _policy(value: dict[str, Any]) -> PolicySettings:
+    kind = value.get("kind", PolicySettings().kind)
+    return PolicySettings(**{"temperature": TEMPERATURES[kind], **value})
 
 
 def _declared(value: dict[str, Any]) -> DeclaredFeature:

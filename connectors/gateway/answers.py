@@ -6,7 +6,7 @@ import msgspec
 
 from connectors.gateway.problems import Problem
 from connectors.gateway.reads import Read
-from schemas.decisions import TERMS, Decision
+from schemas.decisions import Decision
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -87,7 +87,7 @@ def explanation(decision: Decision) -> dict[str, object]:
         slot.slot: {
             "variants": slot.variants,
             "probabilities": slot.probabilities,
-            "terms": {name: slot.term(number) for number, name in enumerate(TERMS)},
+            "terms": slot.contributions(),
             "affinities": slot.affinities(),
         }
         for slot in decision.slots

@@ -6,7 +6,7 @@ from hashlib import sha256
 from connectors.cache.rows import OutboxRow, Served
 from connectors.gateway.refreshes import REFRESH_EVERY_MS
 from connectors.kafka.event_records import event_record
-from schemas.decisions import VECTOR_BYTES_MAX, Decision, Exposure
+from schemas.decisions import ASSESSED, VECTOR_BYTES_MAX, Decision, Exposure
 from schemas.events import Event, EventKind
 from schemas.ids import DecisionId, EventId, RecordId, SendId, UserId, WorkspaceId
 from schemas.keys import communication_key, join_key
@@ -36,6 +36,7 @@ def exposure_row(
         policy=shown.policy if shown else "",
         fallback=served.reason,
         vector=shown.vector[:VECTOR_BYTES_MAX] if shown else b"",
+        assessed=assessed_of(shown, served.candidate) if shown else b"",
     )
     number = sha256(join_key(workspace, send_id)).hexdigest()[:_ID_DIGITS]
     return _row(workspace, served, f"exposure-{number}", world, exposure)
@@ -75,6 +76,13 @@ def features_of(decision: Decision, candidate: int) -> tuple[float, ...]:
         float(_FLOAT.unpack_from(slot.features, _FLOAT.size * index)[0])
         for slot, index in zip(decision.slots, choice, strict=True)
     )
+
+
+def assessed_of(decision: Decision, candidate: int) -> bytes:
+    """How the decision saw the variant that a candidate shows in each slot: rows of `ASSESSED`."""
+    choice = decision.candidates[candidate].choice
+    rows = [slot.assessed(index) for slot, index in zip(decision.slots, choice, strict=True)]
+    return struct.pack(f"<{len(ASSESSED) * len(rows)}f", *[number for row in rows for number in row])
 
 
 NO_DECISION = DecisionId("")

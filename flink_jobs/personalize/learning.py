@@ -34,6 +34,7 @@ def open_exposure(state: UserState, event: Event, position: Position, world: Wor
         at_ms=event.at_ms,
         propensity=shown.propensity,
         vector=shown.vector,
+        assessed=shown.assessed,
     )
     items = (*cell.items, new)
     if len(items) <= OPEN_EXPOSURES_MAX:
@@ -89,7 +90,7 @@ def close(
     state: UserState, exposure: OpenExposure, kind: RewardKind, at_ms: int, world: World, effects: Effects
 ) -> None:
     """Tell what an exposure came to, and learn from it."""
-    record(state, exposure, kind, at_ms, effects)
+    record(state, exposure, kind, at_ms, world, effects)
     if kind is not RewardKind.BOUNCE:
         learn_from(state, exposure, world, clicked=kind is RewardKind.CLICK)
 

@@ -70,3 +70,8 @@ decode_looked = msgspec.json.Decoder(Looked).decode
 def counts_own_events(explanation: Explanation) -> bool:
     """Whether anything in a decision comes from the person: an affinity, or what the person's clicks have taught."""
     return any(any(slot.affinities) or any(slot.terms.get("content", ())) for slot in explanation.values())
+
+
+def terms_of(explanation: Explanation) -> tuple[str, ...]:
+    """The terms that some slot's scores are the sum of, in their order."""
+    return tuple(dict.fromkeys(name for slot in explanation.values() for name in slot.terms))

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl, quote, unquote
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from foresend.demo.answers import terms_of
 from foresend.demo.named import NamedPerson, deed_names, tags_of
 from foresend.demo.pictures import PATH as PICTURES
 from foresend.demo.pictures import stand_in
 from foresend.demo.playing import Playing, View
 from foresend.demo.story import Change, Contribution, WasNow, shown_now
 from foresend.http_client import HttpUnavailable
-from schemas.decisions import TERMS
 from schemas.ids import SlotName, Tag, TemplateName, UserId, VariantId
 from schemas.library import Release
 
@@ -166,7 +166,7 @@ class Page:
             found=found,
             changed={change.slot for change in found},
             rows=rows,
-            terms=TERMS,
+            terms=terms_of(view.now.explain) if view.now and view.now.explain else (),
             deeds=self._deeds,
             deed=view.event,
             tags=self._tags,

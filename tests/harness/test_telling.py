@@ -268,7 +268,7 @@ class TestExamples:
         assert example.propensity == shown.decision.candidates[0].probability
         assert (example.at_ms, example.ended_ms > START_MS + HOUR_MS) == (START_MS + 1, True)
         assert example.vector == shown.decision.vector
-        numbers = numbers_of(example.vector, sample_release.settings.declared)
+        numbers = numbers_of(example.vector, sample_release.settings)
         assert (numbers["events"], numbers["rating_mean"]) == (1.0, 5.0)
 
     def test_the_end_of_the_window_is_an_example_without_a_reward(

@@ -18,13 +18,14 @@ from online_models.fatigue import SENDS_MAX
 from online_models.features import features_only, forget_features, merge_features, observe
 from online_models.orders import ORDERS_MAX
 from online_models.sessions import GAP_MS, LATENESS_MS, VISITS_KEPT_MAX
+from online_models.terms import Situation, hash_of_name
 from online_models.told import features_in_words
-from online_models.vector import names_of, numbers_of, vector_of
+from online_models.vector import BUILT_IN, NUMBER_TRAITS_MAX, numbers_of, situation_of, vector_of
 from schemas.codec import decode, encode
 from schemas.decisions import VECTOR_BYTES_MAX
 from schemas.events import Event, EventKind
 from schemas.ids import Locale
-from schemas.library import DECLARED_MAX, DeclaredFeature, TagRule, WorkspaceSettings
+from schemas.library import DECLARED_MAX, FACTS_MAX, DeclaredFeature, LearningSettings, TagRule, WorkspaceSettings
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -209,7 +210,7 @@ def test_no_event_breaks_a_feature_and_none_outgrows_its_bound(rows: list[tuple[
     assert len(profile.declared) <= len(DECLARED)
     assert len(encode(profile)) < 24_000
     assert len(vector_of(profile, SETTINGS, END_MS)) <= VECTOR_BYTES_MAX
-    assert all(map(math.isfinite, numbers_of(vector_of(profile, SETTINGS, END_MS), DECLARED).values()))
+    assert all(map(math.isfinite, numbers_of(vector_of(profile, SETTINGS, END_MS), SETTINGS).values()))
 
 
 @given(st.lists(st.tuples(moments, st.booleans()), max_size=60), st.integers(0, 1 << 32))
@@ -238,15 +239,36 @@ def test_what_is_declared_otherwise_begins_anew_and_what_is_not_declared_any_mor
 def test_a_vector_is_read_by_the_names_it_was_packed_with_only() -> None:
     profile = folded([event(START_MS, "Order Completed", revenue=12.5)])
     vector = vector_of(profile, SETTINGS, START_MS + 36 * HOUR_MS)
-    numbers = numbers_of(vector, DECLARED)
-    assert list(numbers) == list(names_of(DECLARED))
+    numbers = numbers_of(vector, SETTINGS)
+    assert list(numbers) == [*BUILT_IN, *[feature.name for feature in DECLARED]]
     assert (numbers["orders"], numbers["order_value_mean"], numbers["days_since_order"]) == (1.0, 12.5, 1.5)
     assert numbers["spent_ever"] == 12.5
-    assert numbers_of(vector, DECLARED[::-1]) == {}
-    assert numbers_of(b"", DECLARED) == {}
-    assert numbers_of(vector_of(Profile(), SETTINGS, START_MS), DECLARED)["days_since_event"] == -1.0
+    assert numbers_of(vector, WorkspaceSettings(Locale("en"), "UTC", declared=DECLARED[::-1])) == {}
+    assert numbers_of(b"", SETTINGS) == {}
+    assert numbers_of(vector_of(Profile(), SETTINGS, START_MS), SETTINGS)["days_since_event"] == -1.0
     many = tuple(DeclaredFeature(f"f{number}", "count") for number in range(DECLARED_MAX))
-    assert len(vector_of(profile, WorkspaceSettings(Locale("en"), "UTC", declared=many), START_MS)) <= VECTOR_BYTES_MAX
+    names = tuple(f"t{number}" for number in range(FACTS_MAX))
+    full = WorkspaceSettings(
+        Locale("en"),
+        "UTC",
+        declared=many,
+        learning=LearningSettings(facts=names, number_traits=names[:NUMBER_TRAITS_MAX]),
+    )
+    assert len(vector_of(profile, full, START_MS)) <= VECTOR_BYTES_MAX
+
+
+def test_models_look_at_the_facts_and_numbers_that_the_workspace_names() -> None:
+    learning = LearningSettings(
+        facts=("plan", "city"), number_traits=("balance",), numbers=("balance", "orders", "none")
+    )
+    settings = WorkspaceSettings(Locale("en"), "UTC", learning=learning)
+    vector = vector_of(Profile(facts={"plan": "gold", "balance": -3.5}), settings, START_MS)
+    assert situation_of(vector, settings) == Situation((hash_of_name("plan=gold"), 0), (-3.5, 0.0))
+    unknown = situation_of(vector_of(Profile(), settings, START_MS), settings)
+    assert unknown.facts == (0, 0)
+    assert math.isnan(unknown.numbers[0])
+    other = situation_of(vector, WorkspaceSettings(Locale("en"), "UTC", learning=LearningSettings(facts=("plan",))))
+    assert other == Situation((0,), ())
 
 
 def test_forgetting_leaves_no_behaviour_and_keeps_who_somebody_is() -> None:

@@ -168,7 +168,7 @@ def test_an_answer_is_explained_where_it_is_asked_for(node: GatewayInProcess) ->
     explained = node.get(f"{ANNA_NEWS}?format=json&explain=true").json["explain"]["headline"]
     assert explained["variants"] == ["v0", "v1", "v2"]
     assert explained["probabilities"] == [0.5, 0.3, 0.2]
-    assert explained["terms"] == {"prior": [1.0, 2.0, 0.0], "content": [0.5, -0.5, 0.25]}
+    assert explained["terms"] == {"prior": [1.0, 2.0, 0.0], "content": [0.5, -0.5, 0.25], "all": [0.0, 0.0, 0.0]}
     assert explained["affinities"] == [0.0, 0.125, 0.25]
     assert "explain" not in node.get(f"{ANNA_NEWS}?format=json").json
 

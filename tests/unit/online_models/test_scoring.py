@@ -6,12 +6,12 @@ import pytest
 
 from online_models.scoring import SlotScorer, prior_logit, variant_features
 from online_models.slot_model import EMPTY, SlotModel
-from schemas.decisions import TERMS
 from schemas.ids import Tag, VariantId
 from schemas.library import LearningSettings, Variant
 from schemas.models import AFFINITY_WEIGHT, CLICK_LOGIT, DEFAULT_PRIOR, SlotPrior
 
 LEARNING = LearningSettings(rate=0.5, shrinkage=0.0)
+TERMS_HERE = 2
 JAZZ = Variant(VariantId("jazz"), (Tag("jazz"),), {})
 FOLK = Variant(VariantId("folk"), (Tag("folk"), Tag("calm")), {})
 PLAIN = Variant(VariantId("plain"), (), {})
@@ -41,9 +41,9 @@ def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
     model.learn(variant_features(JAZZ, 0.7), clicked=True, prior_logit=0.1)
     prior = SlotPrior(bias=0.3, weights={"affinity": 1.7, "tag:folk": -0.4, "variant:plain": 0.9})
     scores = SlotScorer([JAZZ, FOLK, PLAIN], prior).score(SHARES, model)
-    assert len(scores.terms) == len(TERMS) * len(scores.scores)
+    assert len(scores.terms) == TERMS_HERE * len(scores.scores)
     for number, score in enumerate(scores.scores):
-        assert sum(scores.terms[number * len(TERMS) : (number + 1) * len(TERMS)]) == score
+        assert sum(scores.terms[number * TERMS_HERE : (number + 1) * TERMS_HERE]) == score
 
 
 def test_what_is_packed_is_little_endian_float32() -> None:

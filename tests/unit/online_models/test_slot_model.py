@@ -213,7 +213,7 @@ def test_the_largest_cell_is_small_enough_to_read_on_a_reward() -> None:
 
 def test_bytes_of_a_newer_version_and_bytes_of_nothing_are_refused() -> None:
     packed = encode(UserModels())
-    with pytest.raises(StateVersionError, match="UserModels version 1 or older, got 2"):
-        decode(UserModels, b"\x02" + packed[1:])
+    with pytest.raises(StateVersionError, match="UserModels version 2 or older, got 3"):
+        decode(UserModels, b"\x03" + packed[1:])
     with pytest.raises(StateCorrupt):
         decode(UserModels, packed[:1] + b"\xc1")

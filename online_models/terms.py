@@ -1,0 +1,97 @@
+"""What a score is made of: terms, each with its uncertainty, for the variants of one slot and one person."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple, Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.slot_model import UserModels
+from schemas.ids import SlotName, Tag, TemplateName, VariantId
+from schemas.library import Variant
+
+
+def hash_of_name(name: str) -> int:
+    """Thirty-two bits that stand for a name, the same in every process; never 0, which means unknown.
+
+    >>> hash_of_name("tag:jazz") == hash_of_name("tag:jazz") != hash_of_name("tag:folk")
+    True
+    """
+    return crc32(name.encode()) or 1
+
+
+class Situation(NamedTuple):
+    """What models know of a person at one moment, beside what the person engaged with.
+
+    facts    for each of `LearningSettings.facts` the hash of `name=value`; 0 where it is not known
+    numbers  for each of `LearningSettings.numbers` its value; NaN where it is not known
+    """
+
+    facts: tuple[int, ...] = ()
+    numbers: tuple[float, ...] = ()
+
+
+class Person(NamedTuple):
+    """All that scoring may use of a person, at one moment.
+
+    shares  the parts of the person's engagement that go to each tag
+    models  what the person's reactions taught
+    hidden  packed state of the sequence model
+    """
+
+    shares: Mapping[int | str, float]
+    situation: Situation
+    models: UserModels
+    hidden: bytes
+    at_ms: int
+
+
+class SlotTable:
+    """The variants of one slot: what terms need of them, made once for each release and span of validity.
+
+    variants  ids, in the library's order
+    tags      of each variant
+    items     uint32, shape (n,): hashes of the ids
+    """
+
+    def __init__(self, template: TemplateName, slot: SlotName, variants: Sequence[Variant]) -> None:
+        self.template = template
+        self.slot = slot
+        self.variants: tuple[VariantId, ...] = tuple(variant.id for variant in variants)
+        self.tags: tuple[tuple[Tag, ...], ...] = tuple(variant.tags for variant in variants)
+
+    def __len__(self) -> int:
+        return len(self.variants)
+
+    @cached_property
+    def items(self) -> NDArray[np.uint32]:
+        """Hashes of the variants' ids."""
+        return np.array([hash_of_name(variant) for variant in self.variants], np.uint32)
+
+    @cached_property
+    def row_of(self) -> dict[int, int]:
+        """The row of each item, by its hash; of two with one hash the first."""
+        rows: dict[int, int] = {}
+        for row, item in enumerate(self.items.tolist()):
+            rows.setdefault(item, row)
+        return rows
+
+
+class TermScores(NamedTuple):
+    """One term for n variants: log-odds, and the standard deviation of each."""
+
+    values: Sequence[float]
+    deviations: Sequence[float]
+
+
+class Term(Protocol):
+    """One additive part of a score, bound to a slot's variants and to what was learnt over all users."""
+
+    def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
+        """Score these rows of the slot's table, or all; the same person and rows give the same bits.
+
+        Every number is finite; where nothing is known a value is 0.
+        """
+        ...
