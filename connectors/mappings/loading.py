@@ -1,7 +1,6 @@
 """Read and check a mapping file; every problem is told with its line."""
 
 import json
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from connectors.mappings.evaluation import check_evaluation, check_expressions, evaluation_of
 from connectors.mappings.model import (
-    ColumnValue,
-    Constant,
-    Format,
-    Join,
     Mapping,
     OrderBy,
     Source,
-    Table,
-    TimeColumn,
-    Value,
-    ValueType,
 )
+from connectors.mappings.reading import constant_or_column, day_ms, format_of, joins_of, table_of, time_of, values_of
 from schemas.errors import ConfigError
 from schemas.ids import WorkspaceId
 from templates.problems import Problem
@@ -79,6 +72,9 @@ def _relations(document: Document) -> list[str]:
     _check_plausible(told, document.value.get("plausible", {}))
     for number, source in enumerate(document.value["sources"]):
         _check_source(told, number, source)
+        check_expressions(told, ("sources", number), source, ("properties", "traits", "context"))
+    if "evaluation" in document.value:
+        check_evaluation(told, document.value["evaluation"])
     return told.problems
 
 
@@ -97,7 +93,7 @@ def _check_plausible(tell: _Told, plausible: dict[str, str]) -> None:
     bounds: dict[str, int] = {}
     for name, date in plausible.items():
         try:
-            bounds[name] = _day_ms(date)
+            bounds[name] = day_ms(date)
         except ValueError:
             tell(("plausible", name), f"expected a date, got {date!r}")
     if len(bounds) == 2 and bounds["from"] >= bounds["to"]:
@@ -119,19 +115,8 @@ def _check_source(tell: _Told, number: int, source: dict[str, Any]) -> None:
     if "file" in source:
         tables.append((path, source))
     for where, table in tables:
-        if _format(table) is None:
+        if format_of(table) is None:
             tell((*where, "file"), "expected a name that ends in .csv or .jsonl, or a `format`")
-
-
-def _day_ms(date: str) -> int:
-    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()) * 1000
-
-
-def _format(table: dict[str, Any]) -> Format | None:
-    if "format" in table:
-        return Format(table["format"])
-    ending = table["file"].removesuffix(".gz").rpartition(".")[2]
-    return {"csv": Format.CSV, "jsonl": Format.JSONL, "ndjson": Format.JSONL}.get(ending)
 
 
 def _mapping(path: Path, document: Document) -> Mapping:
@@ -141,54 +126,29 @@ def _mapping(path: Path, document: Document) -> Mapping:
     return Mapping(
         path=path,
         workspace=None if workspace is None else WorkspaceId(workspace),
-        from_ms=_day_ms(plausible["from"]) if "from" in plausible else None,
-        to_ms=_day_ms(plausible["to"]) if "to" in plausible else None,
+        from_ms=day_ms(plausible["from"]) if "from" in plausible else None,
+        to_ms=day_ms(plausible["to"]) if "to" in plausible else None,
         order_by=OrderBy(value.get("order_by", OrderBy.TIME)),
         sources=tuple(
             _source(f"{document.file}:{document.place('sources', number)[0]}", source)
             for number, source in enumerate(value["sources"])
         ),
+        evaluation=evaluation_of(value["evaluation"]) if "evaluation" in value else None,
     )
 
 
 def _source(place: str, source: dict[str, Any]) -> Source:
     return Source(
         place=place,
-        table=_table(source) if "file" in source else None,
+        table=table_of(source) if "file" in source else None,
         topic=source.get("topic", ""),
-        joins=tuple(Join(name, _table(join), join["key"], join["on"]) for name, join in source.get("join", {}).items()),
-        kind=_constant_or_column(source["kind"]),
-        name=_constant_or_column(source.get("name", "")),
+        joins=joins_of(source),
+        kind=constant_or_column(source["kind"]),
+        name=constant_or_column(source.get("name", "")),
         user=source["user"],
-        at=TimeColumn(**source["at"]) if isinstance(source["at"], dict) else TimeColumn(source["at"]),
+        at=time_of(source["at"]),
         id=tuple(source.get("id", ())),
-        properties=_values(source, "properties"),
-        traits=_values(source, "traits"),
-        context=_values(source, "context"),
-    )
-
-
-def _table(table: dict[str, Any]) -> Table:
-    return Table(table["file"], _format(table) or Format.CSV, table.get("delimiter", ","))
-
-
-def _constant_or_column(value: str | dict[str, Any]) -> Value:
-    return Constant(value) if isinstance(value, str) else ColumnValue(value["column"], ValueType.STRING)
-
-
-def _values(source: dict[str, Any], part: str) -> dict[str, Value]:
-    return {name: _value(value) for name, value in source.get(part, {}).items()}
-
-
-def _value(value: str | dict[str, Any]) -> Value:
-    if isinstance(value, str):
-        return ColumnValue(value)
-    if "value" in value:
-        return Constant(value["value"])
-    return ColumnValue(
-        column=value["column"],
-        type=ValueType(value.get("type", ValueType.ANY)),
-        split=value.get("split", ""),
-        lower=value.get("lower", False),
-        none=frozenset(value.get("none", ())),
+        properties=values_of(source, "properties"),
+        traits=values_of(source, "traits"),
+        context=values_of(source, "context"),
     )

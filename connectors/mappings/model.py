@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from schemas.ids import WorkspaceId
 
@@ -19,6 +20,14 @@ class OrderBy(StrEnum):
 
     TIME = "time"
     FILE = "file"
+
+
+class DecisionOrder(StrEnum):
+    """In which order rows are decisions. `rounds`: the first of every person, then the second."""
+
+    TIME = "time"
+    FILE = "file"
+    ROUNDS = "rounds"
 
 
 class ValueType(StrEnum):
@@ -44,6 +53,7 @@ class ColumnValue:
 
     split  cuts a text into a list; empty: it is not cut
     none   texts, or entries of the list, that mean nothing
+    match  a regular expression whose first group is the value; empty: the whole text is
     """
 
     column: str
@@ -51,6 +61,7 @@ class ColumnValue:
     split: str = ""
     lower: bool = False
     none: frozenset[str] = frozenset()
+    match: str = ""
 
 
 Value = Constant | ColumnValue
@@ -108,6 +119,78 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a decision came to: a row's number, whether it is at least `at_least` or equals `equals`, or an event.
+
+    within_days  the event counts if it comes so soon after the moment of the decision
+    """
+
+    column: str = ""
+    at_least: float | None = None
+    equals: str | None = None
+    event: str = ""
+    within_days: int = 0
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments at which a decision is made for each known person. Half-open, in milliseconds since 1970."""
+
+    from_ms: int
+    to_ms: int
+    every_ms: int
+
+
+@dataclass(frozen=True)
+class TrainingTimes:
+    """When parts are trained: at `first` examples, then when they have grown by `growth`, or by `every` if sooner."""
+
+    parts: tuple[str, ...]
+    first: int
+    growth: float
+    every: int = 0
+
+    def is_due(self, examples: int, trained_at: int) -> bool:
+        """Whether a training is due, where the last one was at so many examples (0: there was none)."""
+        if not trained_at:
+            return examples >= self.first
+        return examples >= trained_at * self.growth or (self.every > 0 and examples >= trained_at + self.every)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How decisions with known outcomes are made of a folder. The schema of mapping files says what each field means.
+
+    settings  of the engine, by section, as `foresend.yaml` has them
+    """
+
+    table: Table | None
+    joins: tuple[Join, ...]
+    moments: Moments | None
+    order: DecisionOrder
+    ties: tuple[str, ...]
+    user: str
+    at: TimeColumn | None
+    variant: Value
+    is_catalog: bool
+    tags: dict[str, Value]
+    facts: dict[str, Value]
+    numbers: dict[str, Value]
+    features: tuple[str, ...]
+    propensity: float
+    outcomes: dict[str, Outcome]
+    learn: str
+    label_delay_days: int
+    cold: int
+    blocks: int
+    negatives: int
+    folds: int
+    seed: int
+    settings: dict[str, dict[str, Any]]
+    train: TrainingTimes | None
+
+
+@dataclass(frozen=True)
 class Mapping:
     """A whole mapping file. Times are half-open, in milliseconds since 1970; None: no bound."""
 
@@ -117,3 +200,4 @@ class Mapping:
     to_ms: int | None
     order_by: OrderBy
     sources: tuple[Source, ...]
+    evaluation: Evaluation | None = None

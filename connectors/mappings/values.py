@@ -1,6 +1,7 @@
 """Read values out of a record: a column's place, its type, its time."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -65,11 +66,15 @@ def value_reader(value: Value, joined: Mapping[str, JoinedTable]) -> Reader:
 def _converted(value: ColumnValue, read: Reader) -> Reader:
     convert = _CONVERTERS[value.type]
     none, split = value.none, value.split
-    if convert is None and not (none or split or value.lower):
+    if convert is None and not (none or split or value.lower or value.match):
         return read
+    pattern = re.compile(value.match) if value.match else None
 
     def read_converted(record: Record) -> Any:
         found = read(record)
+        if pattern and isinstance(found, str):
+            part = pattern.search(found)
+            found = part[1] if part else None
         if found is None:
             return None
         if split and isinstance(found, str):

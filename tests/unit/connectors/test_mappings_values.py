@@ -59,6 +59,13 @@ def test_another_type_is_refused_with_its_reason_and_never_shown(kind: ValueType
     assert str(found) not in str(caught.value)
 
 
+def test_of_a_text_that_matches_the_first_group_is_the_value() -> None:
+    year = ColumnValue("c", match=r"\((\d{4})\)$")
+    assert read(year, "Toy Story (1995)") == "1995"
+    assert read(year, "Toy Story") is None
+    assert read(ColumnValue("c", ValueType.INTEGER, match=r"\((\d{4})\)"), "Heat (1995)") == 1995
+
+
 def test_a_text_is_cut_into_a_list_of_lower_case_entries() -> None:
     genres = ColumnValue("c", split="|", lower=True, none=frozenset({"(no genres listed)"}))
     assert read(genres, "Sci-Fi| Drama ||(no genres listed)") == ["sci-fi", "drama"]
