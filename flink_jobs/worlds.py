@@ -7,7 +7,7 @@ from typing import Protocol
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.world_topics import library_topic, models_topic
 from online_models.menus import Menu, Menus
-from online_models.policy import policy_of
+from online_models.policies.choosing import policy_of
 from schemas.errors import ConfigError, UnknownWorkspace
 from schemas.ids import FieldName, TemplateName, WorkspaceId
 from schemas.library import Release, Template

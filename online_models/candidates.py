@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from online_models.covers import Cover, Filler, pack, pack_likeliest, pack_within
 from online_models.likeliest import likeliest
-from online_models.policy import floor_of
+from online_models.policies.policy import floor_of
 from online_models.rules import Rules
 
 FLOORS_MAX = 0.5

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from online_models.candidates import marginals, select, uncovered
 from online_models.likeliest import likeliest
-from online_models.policy import Softmax, floor_of
+from online_models.policies.policy import floor_of
+from online_models.policies.softmax import Softmax
 from online_models.rules import Rules, allowed_by_rules
 from schemas.ids import VariantId
 from schemas.library import ContentRules, Pair

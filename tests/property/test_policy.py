@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.policy import Softmax
+from online_models.policies.softmax import Softmax
 from tests.support.examples import quick
 
 scores = st.lists(st.floats(-50, 50), min_size=1, max_size=20)

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from online_models.policy import Softmax, floor_of, policy_of
+from online_models.policies.choosing import policy_of
+from online_models.policies.policy import floor_of
+from online_models.policies.softmax import Softmax
 from schemas.errors import ConfigError
 from schemas.library import PolicySettings
 
@@ -24,9 +26,10 @@ def test_half_the_temperature_squares_the_odds() -> None:
     assert softmax(0.0, math.log(3), temperature=0.5) == pytest.approx((0.1, 0.9))
 
 
-def test_at_temperature_zero_the_first_of_the_best_has_all_but_the_floors() -> None:
-    assert softmax(0.3, 0.7, 0.7, temperature=0.0) == (0.0, 1.0, 0.0)
-    assert softmax(0.3, 0.7, 0.7, temperature=0.0, floor=0.05) == pytest.approx((0.05, 0.9, 0.05))
+def test_at_temperature_zero_the_best_share_all_but_the_floors() -> None:
+    assert softmax(0.3, 0.7, 0.6, temperature=0.0) == (0.0, 1.0, 0.0)
+    assert softmax(0.3, 0.7, 0.7, temperature=0.0) == (0.0, 0.5, 0.5)
+    assert softmax(0.3, 0.7, 0.6, temperature=0.0, floor=0.05) == pytest.approx((0.05, 0.9, 0.05))
 
 
 def test_scores_too_far_apart_for_exp_are_no_trouble() -> None:
@@ -62,7 +65,7 @@ def test_all_problems_are_listed_together() -> None:
     with pytest.raises(ConfigError) as caught:
         policy_of(PolicySettings(kind="thomson", temperature=-1.0, floor=0.3, candidates=0))
     assert caught.value.problems == [
-        "policy kind: expected one of softmax, got 'thomson'",
+        "policy kind: expected one of epsilon-greedy, linucb, softmax, thompson, got 'thomson'",
         "policy temperature: expected 0 or more, got -1.0",
         "policy floor: expected 0 to 0.2, got 0.3",
         "policy candidates: expected 1 or more, got 0",
@@ -79,3 +82,8 @@ def test_a_temperature_is_a_number_from_zero_on(bad: float) -> None:
 def test_a_floor_is_a_number_up_to_a_fifth(bad: float) -> None:
     with pytest.raises(ConfigError, match="floor"):
         policy_of(PolicySettings(floor=bad))
+
+
+def test_epsilon_is_a_part_of_one() -> None:
+    with pytest.raises(ConfigError, match=r"expected 0 to 1 for epsilon-greedy, got 1\.5"):
+        policy_of(PolicySettings(kind="epsilon-greedy", temperature=1.5))

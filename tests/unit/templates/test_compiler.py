@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.errors import ConfigError
 from schemas.ids import Locale, TemplateName
-from schemas.library import FeatureSettings, LearningSettings, PolicySettings, Release, ShiftSettings
+from schemas.library import TEMPERATURES, FeatureSettings, LearningSettings, PolicySettings, Release, ShiftSettings
 from templates.compiler import compile_release
 from templates.library import Library
 from templates.send_marks import MARKS, mark
@@ -92,6 +92,13 @@ def test_settings_may_be_left_out_and_may_be_changed(tmp_path: Path) -> None:
     settings = load(folder).settings
     assert settings.learning.attribution_ms == 12 * 3_600_000
     assert (settings.policy, settings.features) == (PolicySettings(), FeatureSettings())
+
+
+def test_each_kind_of_policy_has_a_temperature_of_its_own_where_none_is_named(tmp_path: Path) -> None:
+    folder = sample_with(tmp_path, ("foresend.yaml", "kind: softmax", "kind: thompson"))
+    text = (folder / "foresend.yaml").read_text()
+    (folder / "foresend.yaml").write_text("\n".join(line for line in text.split("\n") if "  temperature:" not in line))
+    assert load(folder).settings.policy == PolicySettings(kind="thompson", temperature=TEMPERATURES["thompson"])
 
 
 def test_known_words_are_baked_in_and_what_is_open_stays_open(sample_release: Release) -> None:

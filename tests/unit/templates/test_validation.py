@@ -26,7 +26,7 @@ MISTAKES = [
     (SETTINGS, "temperature: 0.2", "temperature: warm", None, "expected a number"),
     (SETTINGS, "temperature: 0.2", "temperature: 0", None, "more than 0"),
     (SETTINGS, "tag_half_life: 14d", "tag_half_life: 14 days", None, "has not the form"),
-    (SETTINGS, "kind: softmax", "kind: hardmax", None, "expected one of softmax"),
+    (SETTINGS, "kind: softmax", "kind: hardmax", None, "expected one of epsilon-greedy, linucb, softmax, thompson"),
     (SETTINGS, "floor: 0.01", "floor: 0.03", None, "is over 0.2"),
     (SETTINGS, "candidates: 8", "candidates: 7", None, "cannot show all 8 variants"),
     (SETTINGS, "timezone: Europe/London", "timezone: Europe/Lunden", None, "no time zone"),
@@ -266,3 +266,13 @@ def test_a_fallback_needs_variants_without_an_end(tmp_path: Path) -> None:
 def test_a_problem_reads_as_one_line() -> None:
     shown = str(Problem("a.yaml", 3, 5, "it is wrong", "Mend it."))
     assert shown == "a.yaml:3:5: it is wrong. Mend it."
+
+
+def test_an_epsilon_is_a_part_of_one(tmp_path: Path) -> None:
+    folder = sample_with(
+        tmp_path,
+        (SETTINGS, "kind: softmax", "kind: epsilon-greedy"),
+        (SETTINGS, "temperature: 0.2", "temperature: 1.5"),
+    )
+    shutil.rmtree(folder / "templates" / "cart_reminder")
+    assert [problem.message for problem in validate(folder)] == ["policy.temperature: expected at most 1, got 1.5"]

@@ -1,0 +1,105 @@
+"""Thompson sampling without the sampling: each variant as often as it would be the best of one draw of each score."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from online_models.policies.policy import (
+    DEVIATION_MAX,
+    above_floor,
+    best_of,
+    check_lengths,
+    finite_deviations,
+    finite_scores,
+)
+
+_REACH = 4.1
+"""Standard deviations beyond which a score does not come: 2e-5 of all draws are left out on a side."""
+_PANEL = 4.2
+"""Width of a panel of the quadrature in standard deviations: with 8 nodes on each the error is below 5e-5."""
+_BEHIND_MAX = 1e9
+"""Log-odds behind the best score that count as no more: their squares are still finite."""
+_DEVIATION_RATIO = 1e-9
+"""Least deviation, as a part of the largest: what is known exactly is only known this well."""
+_ROOT_HALF = math.sqrt(0.5)
+_GAUSS = np.polynomial.legendre.leggauss(8)
+_NODES: tuple[float, ...] = tuple(((_GAUSS[0] + 1) / 2).tolist())
+"""Gauss–Legendre nodes on the panel from 0 to 1."""
+_WEIGHTS: tuple[float, ...] = tuple((_GAUSS[1] / 2).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Thompson:
+    """Each variant's probability of being best, of independent normal scores, mixed with a floor.
+
+    temperature  by which each standard deviation is multiplied, 0 or more; 1 is Thompson's own rule, 0 gives all to
+                 the best score, shared between equals
+    floor        least probability of each variant, 0 to `FLOOR_MASS_MAX`
+
+    Correct to 1e-4, and the same for the same scores: nothing is drawn.
+    Source: Thompson, "On the likelihood that one unknown probability exceeds another", 1933.
+
+    >>> [round(p, 4) for p in Thompson(temperature=1.0, floor=0.0).probabilities((0.0, 0.5), (0.3, 0.4))]
+    [0.1587, 0.8413]
+    """
+
+    temperature: float
+    floor: float
+
+    def probabilities(self, scores: Sequence[float], uncertainties: Sequence[float]) -> tuple[float, ...]:
+        """Return the probabilities."""
+        check_lengths(scores, uncertainties)
+        if not scores:
+            return ()
+        finite = finite_scores(scores)
+        deviations = finite_deviations([self.temperature * one for one in finite_deviations(uncertainties)])
+        largest = max(deviations)
+        # A deviation this small would make of every difference of scores an infinite number of deviations.
+        if largest < 1 / _BEHIND_MAX / DEVIATION_MAX:
+            return above_floor(best_of(finite), self.floor)
+        best, least = max(finite), largest * _DEVIATION_RATIO
+        behind = [max(score - best, -_BEHIND_MAX) for score in finite]
+        return above_floor(chances_of_best(behind, [max(one, least) for one in deviations]), self.floor)
+
+
+def chances_of_best(means: Sequence[float], deviations: Sequence[float]) -> list[float]:
+    """Return in proportion, of independent normal variables, how often each is the largest.
+
+    means       n, the largest of them 0
+    deviations  n, above 0, the smallest not below `_DEVIATION_RATIO` of the largest
+
+    Of each variable i, ∫ φᵢ(x) ∏ⱼ≠ᵢ Φⱼ(x) dx, by Gauss–Legendre on panels that are as narrow as the narrowest density
+    on them asks. Φ is half of erfc, so that the product over all, divided by one's own, is exact in the tails;
+    constant factors are the same for all and left out.
+    """
+    nodes, weights = [], []
+    for start, width in _panels(means, deviations):
+        nodes += [start + width * node for node in _NODES]
+        weights += [width * weight for weight in _WEIGHTS]
+    scale = np.array(deviations)
+    z = np.subtract.outer(means, nodes)
+    z /= scale[:, None]
+    below = np.array([*map(math.erfc, (z * _ROOT_HALF).ravel().tolist())]).reshape(z.shape)
+    z *= z
+    z *= -0.5
+    np.exp(z, out=z)
+    z /= below
+    chances: list[float] = (z @ (below.prod(axis=0) * weights) / scale).tolist()
+    return chances
+
+
+def _panels(means: Sequence[float], deviations: Sequence[float]) -> Iterator[tuple[float, float]]:
+    """Start and width of each panel, from where something may be the largest up to where nothing is."""
+    spans = sorted([(m - _REACH * s, m + _REACH * s, _PANEL * s) for m, s in zip(means, deviations, strict=True)])
+    # Below the reach of any one variable the largest cannot be.
+    at = max([lowest for lowest, _, _ in spans])
+    end = max([highest for _, highest, _ in spans])
+    while at < end:
+        width = end - at
+        for lowest, highest, panel in spans:
+            if lowest <= at < highest:
+                width = min(width, panel)
+        yield at, width
+        at += width
