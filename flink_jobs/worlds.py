@@ -1,17 +1,20 @@
-"""The world a step runs with: a library release and a model snapshot, read-only and shared by all users."""
+"""The world a step runs with: a library release and the models, read-only and shared by all users."""
 
 import logging
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.world_topics import library_topic, models_topic
-from online_models.menus import Menu, Menus
+from online_models.menus import Menu, Menus, Offers
 from online_models.policies.choosing import policy_of
+from online_models.scoring import Scorers
 from schemas.errors import ConfigError, UnknownWorkspace
 from schemas.ids import FieldName, TemplateName, WorkspaceId
 from schemas.library import Release, Template
-from schemas.models import ModelSnapshot
+from schemas.models import ModelPart, ModelSnapshot, PartKind
 from schemas.worlds import WorldRef
 from templates.library import Library
 
@@ -20,18 +23,28 @@ WORLDS_KEPT_MAX = 16
 _log = logging.getLogger(__name__)
 
 
-class World:
-    """One release and one snapshot of one workspace, with what is derived from them once."""
+class Shelf:
+    """A release, compiled, and what its templates can show: the part of a world that outlives its models."""
 
-    def __init__(self, library: Library, models: ModelSnapshot) -> None:
+    def __init__(self, library: Library) -> None:
         self.library = library
+        self.offers = {template.name: Offers(template) for template in library.release.templates}
+
+
+class World:
+    """A release and the models of one workspace, with what is derived from them once."""
+
+    def __init__(self, shelf: Shelf, models: ModelSnapshot, parts: Mapping[PartKind, ModelPart]) -> None:
+        self.library = shelf.library
         self.models = models
-        self.settings = library.release.settings
-        self.templates: tuple[Template, ...] = library.release.templates
+        self.parts = parts
+        self.settings = self.library.release.settings
+        self.templates: tuple[Template, ...] = self.library.release.templates
         self.template_names = frozenset(template.name for template in self.templates)
         self.policy = policy_of(self.settings.policy)
         self.shown_traits = frozenset(FieldName(f.name) for template in self.templates for f in template.fields)
-        self._menus = {template.name: Menus(template, models) for template in self.templates}
+        scorers = Scorers(models, parts, self.settings.learning)
+        self._menus = {name: Menus(offers, scorers) for name, offers in shelf.offers.items()}
 
     def menu(self, template: TemplateName, at_ms: int) -> Menu:
         """What a template can show at a time."""
@@ -57,7 +70,8 @@ class WorldReader:
     def __init__(self, settings: KafkaSettings) -> None:
         self._library = library_topic(settings)
         self._models = models_topic(settings)
-        self._worlds: OrderedDict[tuple[WorkspaceId, int, int], World] = OrderedDict()
+        self._shelves: OrderedDict[int, Shelf] = OrderedDict()
+        self._worlds: OrderedDict[_Place, World] = OrderedDict()
         self._by_ref: dict[tuple[WorkspaceId, WorldRef], World] = {}
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
@@ -78,10 +92,11 @@ class WorldReader:
     def _find(self, workspace: WorkspaceId, ref: WorldRef) -> World:
         """The newest release below the world's offset that can be used: a bad one stops nobody."""
         snapshot_at = self._models.offset_below(workspace, ref.models)
+        parts_at = tuple([self._models.offset_below(workspace, ref.models, kind) for kind in PartKind])
         release_at = self._library.offset_below(workspace, ref.library)
         while release_at is not None:
             try:
-                return self._compiled(workspace, release_at, snapshot_at)
+                return self._compiled(workspace, _Place(release_at, snapshot_at, parts_at))
             except ConfigError as error:
                 _log.warning("passed over the release at offset %d of topic library: %s", release_at, error)
                 release_at = self._library.offset_below(workspace, release_at)
@@ -90,22 +105,46 @@ class WorldReader:
             "run `foresend release` for it, then send the event again"
         )
 
-    def _compiled(self, workspace: WorkspaceId, release_at: int, snapshot_at: int | None) -> World:
-        key = (workspace, release_at, -1 if snapshot_at is None else snapshot_at)
-        world = self._worlds.pop(key, None)
+    def _compiled(self, workspace: WorkspaceId, place: "_Place") -> World:
+        world = self._worlds.pop(place, None)
         if world is None:
-            release = self._library.record(release_at)
-            world = make_world(release, None if snapshot_at is None else self._models.record(snapshot_at))
-        self._worlds[key] = world
+            numbered = zip(PartKind, place.parts, strict=True)
+            parts = {kind: self._models.record(at, ModelPart) for kind, at in numbered if at is not None}
+            at = place.snapshot
+            snapshot = no_models(workspace) if at is None else self._models.record(at, ModelSnapshot)
+            world = World(self._shelf(place.release), snapshot, parts)
+        self._worlds[place] = world
         while len(self._worlds) > WORLDS_KEPT_MAX:
             self._worlds.popitem(last=False)
         return world
 
+    def _shelf(self, release_at: int) -> Shelf:
+        shelf = self._shelves.pop(release_at, None) or Shelf(Library(self._library.record(release_at, Release)))
+        self._shelves[release_at] = shelf
+        while len(self._shelves) > WORLDS_KEPT_MAX:
+            self._shelves.popitem(last=False)
+        return shelf
 
-def make_world(release: Release, snapshot: ModelSnapshot | None) -> World:
-    """The world of a release and a snapshot; without one, of the default priors.
+
+class _Place(NamedTuple):
+    """Offsets of a release, a snapshot, and a part of each kind."""
+
+    release: int
+    snapshot: int | None
+    parts: tuple[int | None, ...]
+
+
+def make_world(
+    release: Release, snapshot: ModelSnapshot | None, parts: Mapping[PartKind, ModelPart] = MappingProxyType({})
+) -> World:
+    """The world of a release and models; without a snapshot, of the default priors.
 
     Raises:
         ConfigError: the release cannot be rendered or its policy is unknown.
     """
-    return World(Library(release), snapshot or ModelSnapshot(workspace=release.workspace, number=0, slots={}))
+    return World(Shelf(Library(release)), snapshot or no_models(release.workspace), parts)
+
+
+def no_models(workspace: WorkspaceId) -> ModelSnapshot:
+    """Before anything was learnt: every slot has the default prior."""
+    return ModelSnapshot(workspace=workspace, number=0, slots={})

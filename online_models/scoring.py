@@ -1,96 +1,120 @@
-"""Scores: one number for each variant of a slot, as a sum of terms that explain it."""
+"""Scores: one number for each variant of a slot, as a weighted sum of terms that explain it."""
 
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from online_models.slot_model import SlotModel
-from schemas.ids import Tag, VariantId
-from schemas.library import Variant
-from schemas.models import SlotPrior
+from online_models.content import ContentTerm, features_of
+from online_models.terms import Person, SlotTable, Term, TermScores
+from schemas.ids import VariantId
+from schemas.library import LearningSettings
+from schemas.models import ModelPart, ModelSnapshot, PartKind, SlotPrior
 
 
 class SlotScores(NamedTuple):
-    """Scores of the n allowed variants of one slot.
+    """Scores of n variants of one slot.
 
-    scores         for each variant the sum of its terms
-    terms          float32, shape (n, 2), row by row: the first of `schemas.decisions.TERMS`
+    scores         for each variant the sum of its weighted terms, in their order, and of what is added to all
+    terms          float32, shape (n, k), row by row: the first k of `schemas.decisions.TERMS`, before their weights
+    weights        float32, shape (k + 1,): of each term for this person, then what is added to all
     uncertainties  standard deviation of each score, for policies that explore by it
     affinities     float32, for each variant, from 0 to 1
+    experience     examples that the person's own model has learnt
     """
 
     variants: tuple[VariantId, ...]
     scores: Sequence[float]
     terms: "array[float]"
-    uncertainties: tuple[float, ...]
+    weights: "array[float]"
+    uncertainties: Sequence[float]
     affinities: "array[float]"
+    experience: int
 
 
 class SlotScorer:
-    """Scores the variants of one slot: the population's logit, and the user's own offset on top of it.
+    """Scores the variants of one slot: terms, each bound to what was learnt over all users, and their weights.
 
-    Built once for each slot and prior, so that scoring a user looks up nothing but what is his own.
+    Built once for each slot and world, so that scoring a user looks up nothing but what is his own.
     """
 
-    __slots__ = ("_near_weight", "_priors", "_tags", "_with_tag", "variants")
+    __slots__ = ("_content", "_table", "_terms")
 
-    def __init__(self, variants: Sequence[Variant], prior: SlotPrior) -> None:
-        self.variants = tuple(variant.id for variant in variants)
-        self._tags = tuple(variant.tags for variant in variants)
-        self._with_tag: dict[int | str, list[int]] = {}
-        for number, tags in enumerate(self._tags):
-            for tag in dict.fromkeys(tags):
-                self._with_tag.setdefault(tag, []).append(number)
+    def __init__(self, table: SlotTable, prior: Term, content: ContentTerm, others: Sequence[Term] = ()) -> None:
+        self._table = table
+        self._content = content
+        self._terms: tuple[Term, ...] = (prior, content, *others)
+
+    def score(self, person: Person) -> SlotScores:
+        """Score each variant for one person; the same person gives the same bits."""
+        table = self._table
+        scored = [term.score(person) for term in self._terms]
+        count, places = len(scored), range(len(table.variants))
+        terms = array("f", bytes(4 * count * len(places)))
+        for number, one in enumerate(scored):
+            terms[number::count] = array("f", one.values)
+        experience = self._content.experience(person)
+        weights = array("f", [1.0] * count + [0.0])
+        return SlotScores(
+            table.variants,
+            weighted(terms, weights),
+            terms,
+            weights,
+            _deviations(scored, weights),
+            table.affinities(person.shares),
+            experience,
+        )
+
+
+def weighted(terms: "array[float]", weights: "array[float]") -> list[float]:
+    """The scores that terms come to: what `schemas.decisions.SlotDecision.scores` reads from the stored ones."""
+    count, added = len(weights) - 1, weights[-1]
+    if count == 2:
+        first, second = weights[0], weights[1]
+        return [first * one + second * two + added for one, two in zip(terms[::2], terms[1::2], strict=True)]
+    columns = [[weights[number] * term for term in terms[number::count]] for number in range(count)]
+    return [sum(column) + added for column in zip(*columns, strict=True)]
+
+
+def _deviations(scored: Sequence[TermScores], weights: "array[float]") -> list[float]:
+    """The deviation of each score: terms err independently."""
+    squares = [
+        [(weight * deviation) ** 2 for deviation in one.deviations]
+        for weight, one in zip(weights, scored, strict=False)
+    ]
+    return [sum(column) ** 0.5 for column in zip(*squares, strict=True)]
+
+
+class Scorers:
+    """Makes the scorers of one world."""
+
+    def __init__(self, models: ModelSnapshot, parts: Mapping[PartKind, ModelPart], settings: LearningSettings) -> None:
+        self._models = models
+        self._parts = parts
+        self._settings = settings
+
+    def of(self, table: SlotTable) -> SlotScorer:
+        """The scorer of a slot."""
+        prior = self._models.prior_of(table.template, table.slot)
+        return SlotScorer(table, PriorTerm(table, prior), ContentTerm(table, self._settings))
+
+
+class PriorTerm:
+    """The population's logit: a bias, and a weight for each named feature of a variant."""
+
+    __slots__ = ("_near_weight", "_of_variants", "_table")
+
+    def __init__(self, table: SlotTable, prior: SlotPrior) -> None:
+        self._table = table
         self._near_weight = prior.weights.get("affinity", 0.0)
-        self._priors = [prior_logit(prior, variant_features(variant, 0.0)) for variant in variants]
+        columns = zip(table.variants, table.tags, strict=True)
+        self._of_variants = [prior_logit(prior, features_of(variant, tags, 0.0)) for variant, tags in columns]
 
-    def score(self, shares: Mapping[int | str, float], model: SlotModel) -> SlotScores:
-        """Score each variant for one user.
-
-        shares  the parts of the user's engagement that go to each tag; the same order gives the same bits
-        """
-        affinities = self._affinities(shares)
-        near_weight, count = self._near_weight, len(affinities)
-        priors = array("f", [prior + near_weight * near for prior, near in zip(self._priors, affinities, strict=True)])
-        terms = array("f", bytes(8 * count))
-        terms[::2] = priors
-        scores: Sequence[float] = priors
-        if model.experience:
-            columns = zip(self.variants, self._tags, affinities, strict=True)
-            offsets = array("f", [model.offset(features_of(*column)) for column in columns])
-            terms[1::2] = offsets
-            scores = [prior + offset for prior, offset in zip(priors, offsets, strict=True)]
-        deviation = 1.0 / (1.0 + model.experience) ** 0.5
-        return SlotScores(self.variants, scores, terms, (deviation,) * count, affinities)
-
-    def _affinities(self, shares: Mapping[int | str, float]) -> "array[float]":
-        """How much of a user's engagement goes to each variant's tags, from 0 to 1."""
-        near = [0.0] * len(self.variants)
-        with_tag = self._with_tag
-        for tag, share in shares.items():
-            for number in with_tag.get(tag, ()):
-                near[number] += share
-        # Shares sum to 1, but for rounding.
-        return array("f", near if max(near, default=0.0) <= 1.0 else [min(1.0, one) for one in near])
-
-
-def variant_features(variant: Variant, near: float) -> dict[str, float]:
-    """What a variant is to a user: itself, its tags, and the user's affinity to them."""
-    return features_of(variant.id, variant.tags, near)
-
-
-def features_of(variant: VariantId, tags: Sequence[Tag], near: float) -> dict[str, float]:
-    """`variant_features` of a variant's parts.
-
-    The tags together have length 1, whatever their number: or else a click would teach five times as much about a
-    variant with ten tags as about one with two, for no better reason.
-    """
-    x = {"affinity": near, f"variant:{variant}": 1.0}
-    if tags:
-        value = len(tags) ** -0.5
-        for tag in tags:
-            x[f"tag:{tag}"] = value
-    return x
+    def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
+        """See `Term`."""
+        affinities, near_weight = self._table.affinities(person.shares), self._near_weight
+        values = [own + near_weight * near for own, near in zip(self._of_variants, affinities, strict=True)]
+        chosen = values if rows is None else [values[row] for row in rows]
+        return TermScores(chosen, (0.0,) * len(chosen))
 
 
 def prior_logit(prior: SlotPrior, x: Mapping[str, float]) -> float:

@@ -1,5 +1,6 @@
 """What a score is made of: terms, each with its uncertainty, for the variants of one slot and one person."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -39,6 +40,7 @@ class Person(NamedTuple):
     shares  the parts of the person's engagement that go to each tag
     models  what the person's reactions taught
     hidden  packed state of the sequence model
+    vector  the person's features, packed (`online_models.vector`): the situation is read from it
     """
 
     shares: Mapping[int | str, float]
@@ -46,6 +48,7 @@ class Person(NamedTuple):
     models: UserModels
     hidden: bytes
     at_ms: int
+    vector: bytes = b""
 
 
 class SlotTable:
@@ -53,7 +56,6 @@ class SlotTable:
 
     variants  ids, in the library's order
     tags      of each variant
-    items     uint32, shape (n,): hashes of the ids
     """
 
     def __init__(self, template: TemplateName, slot: SlotName, variants: Sequence[Variant]) -> None:
@@ -61,13 +63,35 @@ class SlotTable:
         self.slot = slot
         self.variants: tuple[VariantId, ...] = tuple(variant.id for variant in variants)
         self.tags: tuple[tuple[Tag, ...], ...] = tuple(variant.tags for variant in variants)
+        self._with_tag: dict[int | str, list[int]] = {}
+        for number, tags in enumerate(self.tags):
+            for tag in dict.fromkeys(tags):
+                self._with_tag.setdefault(tag, []).append(number)
+        self._shares: Mapping[int | str, float] | None = None
+        self._affinities = array("f")
 
     def __len__(self) -> int:
         return len(self.variants)
 
+    def affinities(self, shares: Mapping[int | str, float]) -> "array[float]":
+        """How much of a person's engagement goes to each variant's tags: float32, from 0 to 1.
+
+        The last answer is remembered for each of the terms that ask: these shares must not be changed afterwards.
+        """
+        if shares is not self._shares:
+            near = [0.0] * len(self.variants)
+            with_tag = self._with_tag
+            for tag, share in shares.items():
+                for number in with_tag.get(tag, ()):
+                    near[number] += share
+            # Shares sum to 1, but for rounding.
+            self._affinities = array("f", near if max(near, default=0.0) <= 1.0 else [min(1.0, one) for one in near])
+            self._shares = shares
+        return self._affinities
+
     @cached_property
     def items(self) -> NDArray[np.uint32]:
-        """Hashes of the variants' ids."""
+        """Hashes of the variants' ids: shape (n,)."""
         return np.array([hash_of_name(variant) for variant in self.variants], np.uint32)
 
     @cached_property

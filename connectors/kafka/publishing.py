@@ -1,4 +1,4 @@
-"""Publish the parts of a world: library releases and model snapshots."""
+"""Publish the parts of a world: library releases, model snapshots and trained parts."""
 
 import secrets
 
@@ -10,7 +10,7 @@ from schemas.errors import ConfigError
 from schemas.ids import WorkspaceId
 from schemas.keys import join_key
 from schemas.library import Release
-from schemas.models import SNAPSHOT_BYTES_MAX, ModelSnapshot
+from schemas.models import SNAPSHOT_BYTES_MAX, ModelPart, ModelSnapshot
 from schemas.topics import LIBRARY, MODELS, RECORD_BYTES_MAX, Topic
 
 ACKNOWLEDGE_S = 30.0
@@ -40,7 +40,26 @@ def publish_snapshot(settings: KafkaSettings, snapshot: ModelSnapshot) -> int:
     return _publish(settings, MODELS, snapshot.workspace, encode(snapshot), SNAPSHOT_BYTES_MAX)
 
 
-def _publish(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, value: bytes, limit: int) -> int:
+def publish_part(settings: KafkaSettings, part: ModelPart) -> int:
+    """Write a trained part to `models` and return its offset, once Kafka has acknowledged it.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        ConfigError: the part is larger than a record may be.
+        SchemaError: its arrays are badly shaped or damaged.
+    """
+    part.check()
+    return _publish(settings, MODELS, part.workspace, encode(part), RECORD_BYTES_MAX, ("part", part.kind))
+
+
+def _publish(
+    settings: KafkaSettings,
+    topic: Topic,
+    workspace: WorkspaceId,
+    value: bytes,
+    limit: int,
+    names: tuple[str, ...] = (),
+) -> int:
     if len(value) > limit:
         raise ConfigError(
             f"topic {topic.name}: expected at most {limit} bytes for workspace {workspace}, got {len(value)}"
@@ -48,7 +67,7 @@ def _publish(settings: KafkaSettings, topic: Topic, workspace: WorkspaceId, valu
     number = end_offsets(settings, topic)[0]
     # The number tells the order; the random part keeps two publishers at the same moment apart.
     # Were two keys ever equal, compaction would remove the older record, and worlds that name it.
-    key = join_key(workspace, f"{number}-{secrets.token_hex(4)}")
+    key = join_key(workspace, *names, f"{number}-{secrets.token_hex(4)}")
     producer = make_producer(settings)
     try:
         with broker_errors(f"topic {topic.name} is written"):

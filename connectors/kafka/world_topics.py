@@ -2,9 +2,9 @@
 
 import logging
 from bisect import bisect_left
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
@@ -16,7 +16,7 @@ from schemas.errors import Reason, SchemaError, StateError, UnknownWorld, WorldU
 from schemas.ids import WorkspaceId
 from schemas.keys import split_key
 from schemas.library import Release
-from schemas.models import ModelSnapshot
+from schemas.models import ModelPart, ModelSnapshot, Standing
 from schemas.topics import LIBRARY, MODELS, Topic
 
 KEPT_MAX = 16
@@ -24,34 +24,42 @@ KEPT_MAX = 16
 ARRIVAL_S = 30.0
 """How long an event may wait for a record that it names: its collector had read it, so it is there."""
 POLL_MS = 500
+PART_KEY_PARTS = 4
+"""Parts of the key of a trained part: workspace, `part`, its kind, and a number of its own."""
 
-S = TypeVar("S", Release, ModelSnapshot)
+S = TypeVar("S", Release, ModelSnapshot, ModelPart)
+Read = Release | ModelSnapshot | ModelPart
 _log = logging.getLogger(__name__)
 
 
-class WorldTopic(Generic[S]):
-    """One of the two topics, indexed by workspace as far as it was read.
+class WorldTopic:
+    """One of the two topics, indexed by workspace and by what a record is, as far as it was read.
 
-    Records that cannot be decoded are passed over, by every reader alike, so that a bad release stops nobody.
+    Records that cannot be used are passed over, by every reader alike, so that a bad one stops nobody.
+
+    refused  how many were passed over, by reason
     """
 
-    def __init__(self, settings: KafkaSettings, topic: Topic, kind: type[S]) -> None:
+    def __init__(self, settings: KafkaSettings, topic: Topic, kind: type[Read]) -> None:
         self._part = TopicPartition(topic.name, 0)
-        self._kind: type[S] = kind
+        self._kind = kind
         self._consumer = make_consumer(settings)
         self._consumer.assign([self._part])
         self._consumer.seek_to_beginning(self._part)
-        self._offsets: dict[WorkspaceId, list[int]] = {}
-        self._kept: OrderedDict[int, S] = OrderedDict()
+        self._offsets: dict[tuple[WorkspaceId, str], list[int]] = {}
+        self._kept: OrderedDict[int, Read] = OrderedDict()
         self._next = 0
+        self.refused: Counter[str] = Counter()
 
     @property
     def end(self) -> int:
         """The end offset up to which the topic was read."""
         return self._next
 
-    def offset_below(self, workspace: WorkspaceId, end: int) -> int | None:
+    def offset_below(self, workspace: WorkspaceId, end: int, name: str = "") -> int | None:
         """The offset of a workspace's newest record below `end`; reads on until `end` if need be.
+
+        name  the kind of a trained part, of which the newest champion counts; empty: a release, or a snapshot
 
         Raises:
             UnknownWorld: the topic does not reach that far.
@@ -59,18 +67,20 @@ class WorldTopic(Generic[S]):
         """
         if end > self._next:
             self._read_until(end)
-        offsets = self._offsets.get(workspace, [])
+        offsets = self._offsets.get((workspace, name), [])
         at = bisect_left(offsets, end)
         return offsets[at - 1] if at else None
 
-    def record(self, offset: int) -> S:
+    def record(self, offset: int, kind: type[S]) -> S:
         """The record at an offset that `offset_below` returned.
 
         Raises:
             WorldUnavailable: the topic no longer holds it.
         """
         found = self._kept.get(offset)
-        return found if found is not None else self._read_again(offset)
+        if not isinstance(found, kind):
+            found = self._read_again(offset, kind)
+        return found
 
     def close(self) -> None:
         """Leave the topic."""
@@ -93,14 +103,16 @@ class WorldTopic(Generic[S]):
                     f"got {self._next}: was the topic deleted, or is this another broker than the events'?"
                 )
 
-    def _read_again(self, offset: int) -> S:
+    def _read_again(self, offset: int, kind: type[S]) -> S:
         self._consumer.seek(self._part, offset)
         try:
             deadline = monotonic() + ARRIVAL_S
             while monotonic() < deadline:
                 for record in self._poll():
                     if record.offset == offset:
-                        return self._keep(offset, decode(self._kind, record.value))
+                        found = decode(kind, record.value)
+                        self._keep(offset, found)
+                        return found
                     break
         finally:
             self._consumer.seek(self._part, self._next)
@@ -114,32 +126,47 @@ class WorldTopic(Generic[S]):
     def _index(self, record: ConsumerRecord) -> None:
         offset: int = record.offset
         try:
-            value = decode(self._kind, record.value or b"")
-            workspace = _workspace_of(record.key or b"", value)
+            value, name = _read_record(record.key or b"", record.value or b"", self._kind)
         except (StateError, SchemaError) as error:
+            self.refused[error.reason if isinstance(error, SchemaError) else Reason.WRONG_TYPE] += 1
             _log.warning("passed over %s at offset %d: %s", self._part.topic, offset, error)
             return
-        self._offsets.setdefault(workspace, []).append(offset)
+        if isinstance(value, ModelPart) and value.standing is not Standing.CHAMPION:
+            return
+        self._offsets.setdefault((value.workspace, name), []).append(offset)
         self._keep(offset, value)
 
-    def _keep(self, offset: int, value: S) -> S:
+    def _keep(self, offset: int, value: Read) -> None:
         self._kept[offset] = value
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
-        return value
 
 
-def _workspace_of(key: bytes, value: Release | ModelSnapshot) -> WorkspaceId:
-    if split_key(key, 2)[0] != value.workspace:
+def _read_record(key: bytes, packed: bytes, kind: type[Read]) -> tuple[Read, str]:
+    """What a record is, and the name it is indexed by.
+
+    Raises:
+        StateError: it cannot be decoded.
+        SchemaError: it is another's than its key tells, or numbers that no score may be made of.
+    """
+    is_part = key.count(b"|") == PART_KEY_PARTS - 1
+    workspace, *names = split_key(key, PART_KEY_PARTS if is_part else 2)
+    value: Read = decode(ModelPart, packed) if is_part else decode(kind, packed)
+    if workspace != value.workspace:
         raise SchemaError(Reason.KEY_MISMATCH, "expected the record of the key's workspace, got another one's")
-    return value.workspace
+    if isinstance(value, Release):
+        return value, ""
+    value.check()
+    if isinstance(value, ModelPart) and names[1] != value.kind:
+        raise SchemaError(Reason.KEY_MISMATCH, f"expected a part of the kind of its key, got {value.kind}")
+    return value, value.kind if isinstance(value, ModelPart) else ""
 
 
-def library_topic(settings: KafkaSettings) -> WorldTopic[Release]:
+def library_topic(settings: KafkaSettings) -> WorldTopic:
     """The reader of library releases."""
     return WorldTopic(settings, LIBRARY, Release)
 
 
-def models_topic(settings: KafkaSettings) -> WorldTopic[ModelSnapshot]:
-    """The reader of model snapshots."""
+def models_topic(settings: KafkaSettings) -> WorldTopic:
+    """The reader of model snapshots and trained parts."""
     return WorldTopic(settings, MODELS, ModelSnapshot)

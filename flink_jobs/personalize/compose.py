@@ -13,7 +13,8 @@ from online_models.cells import Emitted, Profile
 from online_models.menus import Menu
 from online_models.scoring import SlotScores
 from online_models.shift import shifted
-from online_models.vector import vector_of
+from online_models.terms import Person
+from online_models.vector import situation_of, vector_of
 from schemas.decisions import Candidate, Communication, Decision, SlotDecision
 from schemas.ids import DecisionId, FieldName, Locale, UserId, WorkspaceId
 from schemas.keys import communication_key
@@ -64,7 +65,7 @@ def compose(state: UserState, moment: Moment, causes: set[str], effects: Effects
         causes = causes | {"moved"}
         profile.moved = 0.0
     _withdraw_gone(state, moment, effects)
-    shares: Mapping[int | str, float] | None = None
+    person: Person | None = None
     for template in world.templates:
         emitted = profile.emitted.get(template.name)
         if emitted is None:
@@ -75,8 +76,8 @@ def compose(state: UserState, moment: Moment, causes: set[str], effects: Effects
             own = causes
         else:
             continue
-        shares = profile.tags.shares() if shares is None else shares
-        _look(state, moment, _shown(profile, moment, template), shares, own, effects)
+        person = person_of(state, world, moment.at_ms) if person is None else person
+        _look(state, moment, _shown(profile, moment, template), person, own, effects)
 
 
 def _withdraw_gone(state: UserState, moment: Moment, effects: Effects) -> None:
@@ -93,13 +94,13 @@ def _look(
     state: UserState,
     moment: Moment,
     shown: _Shown,
-    shares: Mapping[int | str, float],
+    person: Person,
     causes: set[str],
     effects: Effects,
 ) -> None:
     """Score one template, and write its communication anew if that is called for."""
     profile, template = state.profile, shown.template
-    preference = _prefer(state, moment.world, shown, shares)
+    preference = _prefer(moment.world, shown, person)
     emitted = profile.emitted.get(template.name)
     digest = shown.digest()
     cause = _cause(causes, emitted, digest, preference, moment.world)
@@ -108,7 +109,7 @@ def _look(
     version = profile.next_version()
     key = communication_key(moment.workspace, template.name, moment.user)
     seed = blake2b(version + key, digest_size=8).digest()
-    decision = _decide(profile, moment, shown, preference, seed, cause)
+    decision = _decide(profile, moment, shown, person, preference, seed, cause)
     effects.outputs.append(Output(key, _communication(moment.world, shown, decision, version)))
     packed = tuple(array("f", probabilities).tobytes() for probabilities in preference.distributions)
     profile.emitted[template.name] = Emitted(moment.world.library.release.id, digest, packed, shown.menu.until_ms)
@@ -126,12 +127,17 @@ def _cause(causes: set[str], emitted: Emitted | None, digest: bytes, preference:
     return "shift" if any(shifted(before, now, world.settings.shift) for before, now in moved) else ""
 
 
-def _prefer(state: UserState, world: World, shown: _Shown, shares: Mapping[int | str, float]) -> _Preference:
-    models, name, learning = state.models.get(), shown.template.name, world.settings.learning
-    scores = tuple(
-        scorer.score(shares, models.model_of(name, slot.name, learning))
-        for slot, scorer in zip(shown.template.slots, shown.menu.scorers, strict=True)
+def person_of(state: UserState, world: World, at_ms: int) -> Person:
+    """What scoring may use of a person at a moment."""
+    profile, settings = state.profile, world.settings
+    vector = vector_of(profile, settings, at_ms)
+    return Person(
+        profile.tags.shares(), situation_of(vector, settings), state.models.get(), profile.hidden, at_ms, vector
     )
+
+
+def _prefer(world: World, shown: _Shown, person: Person) -> _Preference:
+    scores = tuple([scorer.score(person) for scorer in shown.menu.scorers])
     return _Preference(scores, tuple(world.policy.probabilities(s.scores, s.uncertainties) for s in scores))
 
 
@@ -143,7 +149,13 @@ def _shown(profile: Profile, moment: Moment, template: Template) -> _Shown:
 
 
 def _decide(
-    profile: Profile, moment: Moment, shown: _Shown, preference: _Preference, seed: bytes, cause: str
+    profile: Profile,
+    moment: Moment,
+    shown: _Shown,
+    person: Person,
+    preference: _Preference,
+    seed: bytes,
+    cause: str,
 ) -> Decision:
     template, world = shown.template, moment.world
     columns = zip(template.slots, preference.scores, preference.distributions, strict=True)
@@ -159,11 +171,20 @@ def _decide(
         cause=cause,
         at_ms=moment.at_ms,
         slots=tuple(
-            SlotDecision(slot.name, scores.variants, probabilities, scores.terms.tobytes(), scores.affinities.tobytes())
+            SlotDecision(
+                slot.name,
+                scores.variants,
+                probabilities,
+                scores.terms.tobytes(),
+                scores.affinities.tobytes(),
+                scores.weights.tobytes(),
+                array("f", scores.uncertainties).tobytes(),
+                scores.experience,
+            )
             for slot, scores, probabilities in columns
         ),
         candidates=_choose(world, shown.menu, preference, int.from_bytes(seed)),
-        vector=vector_of(profile, world.settings, moment.at_ms),
+        vector=person.vector,
     )
 
 

@@ -8,7 +8,8 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposure, OpenExposures
 from online_models.clicks import Click
-from online_models.scoring import prior_logit, variant_features
+from online_models.content import features_of
+from online_models.scoring import prior_logit
 from schemas.events import Event
 from schemas.examples import RewardKind
 from schemas.ids import SendId
@@ -102,7 +103,7 @@ def learn_from(state: UserState, exposure: OpenExposure, world: World, *, clicke
         variant = world.library.variant(exposure.template, slot, variant_id)
         if variant is None:
             continue
-        x = variant_features(variant, near)
+        x = features_of(variant.id, variant.tags, near)
         model = models.model_of(exposure.template, slot, world.settings.learning)
         model.learn(x, clicked, prior_logit(world.models.prior_of(exposure.template, slot), x))
         models.put(exposure.template, slot, model)

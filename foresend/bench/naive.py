@@ -19,8 +19,8 @@ from connectors.cache.rows import Served
 from connectors.gateway.marks import MarkFiller
 from connectors.gateway.reads import Read
 from online_models.cells import Profile
+from online_models.content import features_of
 from online_models.features import affinity
-from online_models.scoring import variant_features
 from schemas.codec import decode
 from schemas.decisions import Rendered
 from schemas.ids import DecisionId, Locale, SendId, SlotName, TemplateName, UserId, VariantId, WorkspaceId
@@ -39,7 +39,7 @@ def naive_row(profile: bytes, release: Release) -> bytes:
         for slot in template.slots:
             for variant in slot.variants:
                 near = affinity(shares, variant.tags)
-                model.learn_one(variant_features(variant, near), near > 0)
+                model.learn_one(features_of(variant.id, variant.tags, near), near > 0)
     return pickle.dumps({"model": model, "shares": shares, "locale": known.locale, "traits": dict(known.traits)})
 
 
@@ -112,7 +112,7 @@ class NaiveReads:
 def _best(model: Any, slot: Slot, shares: Mapping[int | str, float]) -> Variant:
     return max(
         slot.variants,
-        key=lambda one: model.predict_proba_one(variant_features(one, affinity(shares, one.tags)))[True],
+        key=lambda one: model.predict_proba_one(features_of(one.id, one.tags, affinity(shares, one.tags)))[True],
     )
 
 

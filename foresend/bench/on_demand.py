@@ -21,12 +21,13 @@ from online_models.cells import Profile
 from online_models.menus import Menu
 from online_models.scoring import SlotScores
 from online_models.slot_model import UserModels
+from online_models.terms import Person, Situation
 from schemas.codec import decode
 from schemas.decisions import Candidate, Decision, SlotDecision
 from schemas.errors import CacheBusy
 from schemas.ids import DecisionId, SendId, SlotName, TemplateName, UserId, WorkspaceId
 from schemas.keys import user_key
-from schemas.library import Release, Template
+from schemas.library import Release
 from schemas.worlds import WorldRef
 from templates.send_marks import fill
 
@@ -66,7 +67,7 @@ class OnDemandReads:
         world, library, at_ms = self._world, self._world.library, time.time_ns() // 1_000_000
         profile = decode(Profile, self._rows.get(ENTRIES, user_key(workspace, user)) or b"")
         of, menu = library.template(template), world.menu(template, at_ms)
-        scores = self._scores(of, menu, profile)
+        scores = self._scores(menu, profile)
         odds = [world.policy.probabilities(one.scores, one.uncertainties) for one in scores]
         choice = _drawn(odds, menu, send_id)
         variants = [one.variants[index] for one, index in zip(scores, choice, strict=True)]
@@ -97,12 +98,9 @@ class OnDemandReads:
             self._store.remember_send(workspace, send_id, served, rows)
         return Read(workspace, served, fill(unfilled, library.release.mark_prefix, served.marks), None)
 
-    def _scores(self, of: Template, menu: Menu, profile: Profile) -> list[SlotScores]:
-        shares, learning = profile.tags.shares(), self._world.settings.learning
-        return [
-            scorer.score(shares, _NO_MODELS.model_of(of.name, slot.name, learning))
-            for slot, scorer in zip(of.slots, menu.scorers, strict=True)
-        ]
+    def _scores(self, menu: Menu, profile: Profile) -> list[SlotScores]:
+        person = Person(profile.tags.shares(), Situation(), _NO_MODELS, b"", 0)
+        return [scorer.score(person) for scorer in menu.scorers]
 
 
 def _drawn(odds: Sequence[Sequence[float]], menu: Menu, send_id: SendId) -> list[int]:

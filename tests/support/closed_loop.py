@@ -14,7 +14,7 @@ from connectors.kafka.event_records import event_record
 from flink_jobs.personalize.oracle import Oracle
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.records import InputRecord
-from flink_jobs.worlds import World
+from flink_jobs.worlds import Shelf, World, no_models
 from foresend.demo.pace import at_pace
 from foresend.demo.scoreboard import DemoFigures
 from foresend.demo.simulation import Act, Occasion, Simulation
@@ -57,8 +57,7 @@ class _OneWorld:
     """`Worlds` of one release."""
 
     def __init__(self, release: Release, snapshot: ModelSnapshot | None) -> None:
-        models = snapshot or ModelSnapshot(workspace=release.workspace, number=0, slots={})
-        self._world = World(_BlankLibrary(release), models)
+        self._world = World(Shelf(_BlankLibrary(release)), snapshot or no_models(release.workspace), {})
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:  # noqa: ARG002
         return self._world

@@ -4,11 +4,14 @@ import struct
 
 import pytest
 
-from online_models.scoring import SlotScorer, prior_logit, variant_features
-from online_models.slot_model import EMPTY, SlotModel
-from schemas.ids import Tag, VariantId
+from online_models.content import features_of
+from online_models.scoring import Scorers, SlotScores, prior_logit
+from online_models.slot_model import EMPTY, SlotModel, UserModels
+from online_models.terms import Person, Situation, SlotTable
+from schemas.decisions import SlotDecision
+from schemas.ids import SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import LearningSettings, Variant
-from schemas.models import AFFINITY_WEIGHT, CLICK_LOGIT, DEFAULT_PRIOR, SlotPrior
+from schemas.models import AFFINITY_WEIGHT, CLICK_LOGIT, DEFAULT_PRIOR, ModelSnapshot, SlotPrior
 
 LEARNING = LearningSettings(rate=0.5, shrinkage=0.0)
 TERMS_HERE = 2
@@ -18,21 +21,39 @@ PLAIN = Variant(VariantId("plain"), (), {})
 SHARES: dict[int | str, float] = {"jazz": 0.7, "calm": 0.1, "folk": 0.2}
 
 
+NEWS, HERO = TemplateName("news"), SlotName("hero")
+
+
 def untaught() -> SlotModel:
     return SlotModel.of(EMPTY, LEARNING)
 
 
+def scored(
+    variants: list[Variant], prior: SlotPrior, shares: dict[int | str, float], model: SlotModel | None = None
+) -> SlotScores:
+    models = UserModels()
+    if model is not None:
+        models.put(NEWS, HERO, model)
+    snapshot = ModelSnapshot(WorkspaceId("shop"), 1, {f"{NEWS}/{HERO}": prior})
+    scorer = Scorers(snapshot, {}, LEARNING).of(SlotTable(NEWS, HERO, variants))
+    return scorer.score(Person(shares, Situation(), models, b"", 0))
+
+
+def variant_features(variant: Variant, near: float) -> dict[str, float]:
+    return features_of(variant.id, variant.tags, near)
+
+
 def test_a_new_user_is_scored_by_affinity_alone() -> None:
-    scores = SlotScorer([JAZZ, FOLK, PLAIN], DEFAULT_PRIOR).score(SHARES, untaught())
+    scores = scored([JAZZ, FOLK, PLAIN], DEFAULT_PRIOR, SHARES)
     assert scores.variants == ("jazz", "folk", "plain")
     near = [score - CLICK_LOGIT for score in scores.scores]
     assert near == pytest.approx((0.7 * AFFINITY_WEIGHT, 0.3 * AFFINITY_WEIGHT, 0.0), abs=1e-6)
     assert tuple(scores.affinities) == pytest.approx((0.7, 0.3, 0.0), rel=1e-6)
-    assert scores.uncertainties == (1.0, 1.0, 1.0)
+    assert list(scores.uncertainties) == [1.0, 1.0, 1.0]
 
 
 def test_one_without_any_behaviour_finds_all_alike() -> None:
-    scores = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score({}, untaught())
+    scores = scored([JAZZ, FOLK], DEFAULT_PRIOR, {})
     assert tuple(scores.scores) == (CLICK_LOGIT, CLICK_LOGIT)
 
 
@@ -40,33 +61,34 @@ def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
     model = untaught()
     model.learn(variant_features(JAZZ, 0.7), clicked=True, prior_logit=0.1)
     prior = SlotPrior(bias=0.3, weights={"affinity": 1.7, "tag:folk": -0.4, "variant:plain": 0.9})
-    scores = SlotScorer([JAZZ, FOLK, PLAIN], prior).score(SHARES, model)
+    scores = scored([JAZZ, FOLK, PLAIN], prior, SHARES, model)
     assert len(scores.terms) == TERMS_HERE * len(scores.scores)
-    for number, score in enumerate(scores.scores):
-        assert sum(scores.terms[number * TERMS_HERE : (number + 1) * TERMS_HERE]) == score
+    stored = SlotDecision(HERO, scores.variants, (1.0, 0.0, 0.0), scores.terms.tobytes(), b"", scores.weights.tobytes())
+    assert list(stored.scores()) == list(scores.scores)
+    assert [sum(column) for column in zip(*stored.contributions().values(), strict=True)] == list(scores.scores)
 
 
 def test_what_is_packed_is_little_endian_float32() -> None:
     prior = SlotPrior(bias=1.5, weights={"affinity": -2.0})
-    scores = SlotScorer([JAZZ], prior).score({"jazz": 0.25}, untaught())
+    scores = scored([JAZZ], prior, {"jazz": 0.25})
     assert scores.terms.tobytes() == struct.pack("<2f", 1.0, 0.0)
     assert scores.affinities.tobytes() == struct.pack("<f", 0.25)
 
 
 def test_a_tag_counts_once_and_affinity_ends_at_one() -> None:
     twice = Variant(VariantId("twice"), (Tag("jazz"), Tag("jazz")), {})
-    scores = SlotScorer([twice, PLAIN], DEFAULT_PRIOR).score({"jazz": 1.0 + 1e-12, "folk": 0.0}, untaught())
+    scores = scored([twice, PLAIN], DEFAULT_PRIOR, {"jazz": 1.0 + 1e-12, "folk": 0.0})
     assert list(scores.affinities) == [1.0, 0.0]
-    assert list(SlotScorer([twice], DEFAULT_PRIOR).score({"jazz": 0.5}, untaught()).affinities) == [0.5]
+    assert list(scored([twice], DEFAULT_PRIOR, {"jazz": 0.5}).affinities) == [0.5]
 
 
 def test_a_click_raises_what_was_clicked_and_lowers_the_uncertainty() -> None:
     model = untaught()
-    before = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score(SHARES, model)
+    before = scored([JAZZ, FOLK], DEFAULT_PRIOR, SHARES, model)
     model.learn(variant_features(JAZZ, before.affinities[0]), clicked=True, prior_logit=0.0)
-    after = SlotScorer([JAZZ, FOLK], DEFAULT_PRIOR).score(SHARES, model)
+    after = scored([JAZZ, FOLK], DEFAULT_PRIOR, SHARES, model)
     assert after.scores[0] - after.scores[1] > before.scores[0] - before.scores[1]
-    assert after.uncertainties == pytest.approx((0.5**0.5, 0.5**0.5))
+    assert list(after.uncertainties) == pytest.approx([0.5**0.5, 0.5**0.5])
 
 
 def test_a_variant_is_itself_its_tags_and_how_near_it_is() -> None:
@@ -90,5 +112,5 @@ def test_the_prior_weighs_what_it_names_and_nothing_else() -> None:
 
 
 def test_no_variants_no_scores() -> None:
-    scores = SlotScorer([], DEFAULT_PRIOR).score(SHARES, untaught())
+    scores = scored([], DEFAULT_PRIOR, SHARES)
     assert (list(scores.scores), scores.terms.tobytes(), scores.affinities.tobytes()) == ([], b"", b"")
