@@ -22,8 +22,8 @@ class LinUcb:
     Source: Li, Chu, Langford, Schapire, "A contextual-bandit approach to personalized news article recommendation",
     2010, algorithm 1; here the score is in log-odds, and its deviation is the model's.
 
-    >>> LinUcb(optimism=1.0, floor=0.05).probabilities((0.0, 0.3), (0.5, 0.1))
-    (0.95, 0.05)
+    >>> LinUcb(optimism=1.0, floor=0.05).probabilities((0.0, 0.3, 0.2), (0.5, 0.1, 0.1))
+    (0.9, 0.05, 0.05)
     """
 
     optimism: float

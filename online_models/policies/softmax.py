@@ -16,8 +16,8 @@ class Softmax:
 
     >>> Softmax(temperature=1.0, floor=0.0).probabilities((0.0, math.log(3)), (0.0, 0.0))
     (0.25, 0.75)
-    >>> Softmax(temperature=0.0, floor=0.05).probabilities((0.1, 0.3), (0.0, 0.0))
-    (0.05, 0.95)
+    >>> Softmax(temperature=0.0, floor=0.05).probabilities((0.1, 0.3, 0.2), (0.0, 0.0, 0.0))
+    (0.05, 0.9, 0.05)
     """
 
     temperature: float

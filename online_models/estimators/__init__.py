@@ -1,0 +1,1 @@
+"""What a policy would have earned on exposures that another one drew."""
