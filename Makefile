@@ -8,7 +8,7 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 BIN := .venv/bin
-PACKAGES := schemas online_models templates flink_jobs connectors foresend
+PACKAGES := schemas online_models templates flink_jobs connectors training foresend
 
 # The machine's own Python and the package index are all that uv may use.
 export UV_PYTHON_DOWNLOADS := never
@@ -19,9 +19,9 @@ unexport VIRTUAL_ENV
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
-setup: .venv/.ready .jars/.ready ## environment (uv, locked) and the jars of Kafka and Flink (Maven)
+setup: .venv/.ready .jars/.ready .venv-train/.ready ## environment (uv, locked) and the jars of Kafka and Flink (Maven)
 
-demo: setup ## live: simulated people and their messages (WORKSPACE=dir: your own; Ctrl-C ends it)
+demo: .venv/.ready .jars/.ready ## live: simulated people and their messages (WORKSPACE=dir: your own; Ctrl-C ends it)
 	@exec $(BIN)/foresend demo $(if $(WORKSPACE),--workspace "$(WORKSPACE)")
 
 check: setup ## format, lint, strict types, import rule, all tests that need no other program, doctests
@@ -34,13 +34,14 @@ check: setup ## format, lint, strict types, import rule, all tests that need no 
 
 test: setup ## all tests, with real Kafka and Flink
 	@$(BIN)/pytest --quiet --durations=10
+	.venv-train/bin/pytest --quiet tests/unit/training
 	$(BIN)/pytest --quiet --doctest-modules $(PACKAGES)
 
 bench: setup ## measure this machine at full size, and write docs/benchmarks.md: an hour, and nothing else should run
 	@$(BIN)/foresend bench all
 
 clean: ## remove everything that setup and the tools have made
-	rm -rf .venv .uv .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-train .uv .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Each step of the setup leaves its seconds, as the shell counts them, in setup_s: the demo tells their sum.
 .uv/.ready-$(UV_VERSION):
@@ -57,6 +58,12 @@ clean: ## remove everything that setup and the tools have made
 	@echo "Setting up the locked environment in .venv (the first time some 700 MB) ..."
 	$(UV) sync --quiet --locked --extra flink
 	echo $$SECONDS > .venv/setup_s
+	touch $@
+
+# What trains is kept apart from what runs: see docs/adr/0022-training-environment.md.
+.venv-train/.ready: .uv/.ready-$(UV_VERSION) pyproject.toml uv.lock
+	@echo "Setting up the locked environment of foresend train in .venv-train (the first time some 300 MB) ..."
+	UV_PROJECT_ENVIRONMENT=.venv-train $(UV) sync --quiet --locked --extra train
 	touch $@
 
 .jars/.ready: $(wildcard foresend/local/resources/*/pom.xml) | .venv/.ready

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("schemas", "online_models", "templates", "flink_jobs", "connectors", "foresend")
+PACKAGES = ("schemas", "online_models", "templates", "flink_jobs", "connectors", "training", "foresend")
 FOLDERS = (*PACKAGES, "docs", "examples", "tests")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")

@@ -14,7 +14,7 @@ import pytest
 from foresend.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("schemas", "online_models", "templates", "flink_jobs", "connectors", "foresend")
+PACKAGES = ("schemas", "online_models", "templates", "flink_jobs", "connectors", "training", "foresend")
 LINES_MAX = 500
 UNTIDY_NAMES = re.compile(r"(^|_)(utils?|helpers?|managers?|v2)(_|$)")
 LEFT_OVER = re.compile("#.*(" + "TO" + "DO|FIX" + "ME)(?!.*#[0-9])")

@@ -1,0 +1,1 @@
+"""Batch training on logged examples and events: arrays in, arrays out."""
