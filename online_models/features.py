@@ -1,5 +1,6 @@
 """Streaming features of one user: engagement with tags, weekly rhythm, devices, visits, orders, and own traits."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,7 +14,7 @@ from online_models.zones import zone_of
 from schemas.codec import decode, encode
 from schemas.events import Event
 from schemas.ids import FieldName, Tag
-from schemas.library import TagRule, WorkspaceSettings
+from schemas.library import LearningSettings, TagRule, WorkspaceSettings
 
 HOURS_OF_WEEK = 168
 TAG_LENGTH_MAX = 32
@@ -21,11 +22,13 @@ TAGS_OF_EVENT_MAX = 16
 VALUES_OF_EVENT_MAX = 256
 """Values that one rule looks at: an event of a megabyte may hold 200 000."""
 TRAIT_LENGTH_MAX = 128
+NUMBER_MAX = 1e15
+"""Numbers of traits beyond it are taken for it."""
 REACTIONS = frozenset({COMPLETED, "Email Link Clicked", "Push Notification Tapped", "Push Notification Opened"})
 """What ends fatigue. Opens are no reaction: machines open."""
 FEATURES = (
     "first_seen_ms", "last_seen_ms", "events", "tags", "hours", "devices", "tagged_ms", "device_ms",
-    "declared", "sessions", "orders", "contents", "sends", "reactions",
+    "declared", "sessions", "orders", "contents", "sends", "reactions", "facts", "hidden",
 )  # fmt: skip
 """Fields of a profile that hold behaviour; all others tell who somebody is, or where he stands in the log."""
 
@@ -61,8 +64,9 @@ def observe(profile: Profile, event: Event, settings: WorkspaceSettings) -> None
 def merge_features(into: Profile, other: Profile) -> None:
     """Add what one profile did to another's, as if one person had done both.
 
-    Sums, decayed ones too, are exact but for rounding; so is what is bounded, where nothing had left it. The locale and
-    zone are the other's only where none was known. The other profile is left as it is.
+    Sums, decayed ones too, are exact but for rounding; so is what is bounded, where nothing had left it. The locale,
+    zone, facts and the sequence model's state are the other's only where none was known. The other profile is left as
+    it is.
     """
     if other.events:
         into.first_seen_ms = min(into.first_seen_ms, other.first_seen_ms) if into.events else other.first_seen_ms
@@ -79,6 +83,7 @@ def merge_features(into: Profile, other: Profile) -> None:
     for reaction, count in other.reactions.items():
         into.reactions[reaction] = into.reactions.get(reaction, 0) + count
     merge_declared(into.declared, other.declared)
+    into.facts, into.hidden = other.facts | into.facts, into.hidden or other.hidden
     into.locale, into.timezone = into.locale or other.locale, into.timezone or other.timezone
 
 
@@ -104,6 +109,41 @@ def remember_traits(profile: Profile, event: Event, fields: frozenset[FieldName]
     while len(profile.traits) > TRAITS_MAX:
         del profile.traits[max(profile.traits)]
     remember_context(profile, event)
+
+
+def remember_facts(profile: Profile, event: Event, learning: LearningSettings) -> bool:
+    """Keep the traits that models look at; returns whether any of them changed. A trait told as null is forgotten."""
+    before = dict(profile.facts)
+    for name in learning.facts:
+        if name in event.traits:
+            _keep_fact(profile.facts, name, _category(event.traits[name]))
+    for name in learning.number_traits:
+        if name in event.traits:
+            _keep_fact(profile.facts, name, _plain_number(event.traits[name]))
+    if len(profile.facts) > len(learning.facts) + len(learning.number_traits):
+        known = {*learning.facts, *learning.number_traits}
+        profile.facts = {name: value for name, value in profile.facts.items() if name in known}
+    return profile.facts != before
+
+
+def _keep_fact(facts: dict[str, str | float], name: str, value: str | float | None) -> None:
+    if value is None:
+        facts.pop(name, None)
+    else:
+        facts[name] = value
+
+
+def _category(value: Any) -> str | None:
+    """A trait as a category, however it is told; None for what is none."""
+    return str(value).strip()[:TAG_LENGTH_MAX] or None if isinstance(value, (bool, str, int, float)) else None
+
+
+def _plain_number(value: Any) -> float | None:
+    """A trait as a number; None for what is none, or is not finite."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    number = float(min(max(value, -NUMBER_MAX), NUMBER_MAX))
+    return None if math.isnan(number) else number
 
 
 def remember_context(profile: Profile, event: Event) -> None:

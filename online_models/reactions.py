@@ -6,7 +6,7 @@ from typing import Any
 
 from online_models.agents import AgentKind, classify
 from online_models.clicks import Evidence
-from schemas.events import Event
+from schemas.events import OUTCOME, Event
 
 CLICK = "Email Link Clicked"
 TAPS = frozenset({"Push Notification Tapped", "Push Notification Opened"})
@@ -16,9 +16,9 @@ DELIVERED = "Email Delivered"
 BY_PEOPLE = TAPS | {CLICK, OPEN}
 """Reactions that a machine may have made in a person's place."""
 BY_SERVICES = frozenset(
-    {BOUNCE, DELIVERED, "Email Sent", "Email Attempted", "Email Deferred", "Email Suppressed", "Email Failed"}
+    {OUTCOME, BOUNCE, DELIVERED, "Email Sent", "Email Attempted", "Email Deferred", "Email Suppressed", "Email Failed"}
 )
-"""What mail services did: nobody's behaviour."""
+"""What services did or tell: nobody's behaviour."""
 LINK_BYTES = 5
 
 
@@ -58,3 +58,18 @@ def link_of(event: Event) -> bytes:
         if isinstance(told, (str, int)) and told != "":
             return blake2b(str(told).encode(errors="replace"), digest_size=LINK_BYTES).digest()
     return b""
+
+
+def outcome_of(event: Event) -> tuple[bool, float | None] | None:
+    """The reward and grade that an event tells; None where it tells neither."""
+    reward, grade = (_share(event.properties.get(name)) for name in ("reward", "grade"))
+    if reward is None and grade is None:
+        return None
+    return (reward if reward is not None else grade or 0.0) >= 0.5, grade
+
+
+def _share(told: Any) -> float | None:
+    """A number from 0 to 1, or a truth; None for everything else."""
+    if not isinstance(told, (bool, int, float)) or not 0 <= told <= 1:
+        return None
+    return float(told)

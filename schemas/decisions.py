@@ -25,9 +25,9 @@ from schemas.worlds import WorldRef
 
 TERMS = ("prior", "content", "collaborative", "sequence")
 """The additive terms of a score, in the order in which `SlotDecision.terms` packs them: the first k of them."""
-ASSESSED = (*TERMS, "score", "experience")
+ASSESSED = (*TERMS, "score", "deviation", "experience")
 """What is remembered of each slot of an exposure until its reward comes: float32 each, of the variant shown."""
-ASSESSED_BYTES_MAX = 4 * 6 * 32
+ASSESSED_BYTES_MAX = 4 * 7 * 32
 VECTOR_BYTES_MAX = 256
 """A person's features at a decision, packed."""
 SLOTS_MAX = 32
@@ -79,7 +79,14 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
         terms = _floats(self.terms)
         count = len(terms) // len(self.variants)
         own = terms[variant * count : (variant + 1) * count]
-        return (*own, *(0.0,) * (len(TERMS) - count), self.scores()[variant], float(self.experience))
+        deviations = _floats(self.deviations)
+        return (
+            *own,
+            *(0.0,) * (len(TERMS) - count),
+            self.scores()[variant],
+            deviations[variant] if deviations else 0.0,
+            float(self.experience),
+        )
 
     def affinities(self) -> tuple[float, ...]:
         """How near each variant's tags were to the user."""

@@ -59,6 +59,8 @@ STAYING = frozenset({EventKind.ERASE, EventKind.LINK, EventKind.REFRESH, EventKi
 
 
 SUBSCRIBED, UNSUBSCRIBED = "Subscribed", "Unsubscribed"
+OUTCOME = "Outcome Told"
+"""What a send came to, told by the brand's service: `reward` 1 or 0, and `grade` from 0 to 1 where there is more."""
 ABOUT_MAIL = "Email "
 """Begins the names of events that tell what became of a message."""
 
@@ -66,10 +68,10 @@ ABOUT_MAIL = "Email "
 def is_about_mail(name: str) -> bool:
     """Whether an event of this name tells what became of mail, or who may be sent it: servers know that, pages do not.
 
-    >>> is_about_mail("Email Bounced"), is_about_mail("Subscribed"), is_about_mail("Product Viewed")
+    >>> is_about_mail("Email Bounced"), is_about_mail("Outcome Told"), is_about_mail("Product Viewed")
     (True, True, False)
     """
-    return name.startswith(ABOUT_MAIL) or name in (SUBSCRIBED, UNSUBSCRIBED)
+    return name.startswith(ABOUT_MAIL) or name in (SUBSCRIBED, UNSUBSCRIBED, OUTCOME)
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -32,6 +32,7 @@ class Example(Versioned, frozen=True):
     reward      what it earned: 1 for a click, else 0
     tags        slot by slot those of the variant shown
     assessed    float32, shape (slots, len(ASSESSED)): how the decision saw what was shown; empty: not told
+    grade       how well it did, from 0 to 1, where more was told than what it earned
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -53,3 +54,4 @@ class Example(Versioned, frozen=True):
     reward: float
     tags: tuple[tuple[Tag, ...], ...] = ()
     assessed: bytes = b""
+    grade: float | None = None

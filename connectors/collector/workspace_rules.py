@@ -35,7 +35,7 @@ class WorkspaceRules:
 
 
 def rules_of(release: Release) -> Rules:
-    """What a release says: its settings, and the fields that its templates show."""
-    traits = release.settings.traits
+    """What a release says: its settings, the fields that its templates show, and the traits that its models look at."""
+    traits, learning = release.settings.traits, release.settings.learning
     fields = {field.name for template in release.templates for field in template.fields}
-    return Rules(fields.union(traits.kept), traits.bands, traits.sensitive)
+    return Rules(fields.union(traits.kept, learning.facts, learning.number_traits), traits.bands, traits.sensitive)

@@ -14,7 +14,13 @@ REWARDS = MappingProxyType({RewardKind.CLICK: 1.0, RewardKind.NONE: 0.0, RewardK
 
 
 def record(
-    state: UserState, exposure: OpenExposure, kind: RewardKind, at_ms: int, world: World, effects: Effects
+    state: UserState,
+    exposure: OpenExposure,
+    kind: RewardKind,
+    grade: float | None,
+    at_ms: int,
+    world: World,
+    effects: Effects,
 ) -> None:
     """Write what an exposure came to; `at_ms` is the log time at which it ended."""
     workspace, user = state.owner
@@ -36,5 +42,6 @@ def record(
         reward=REWARDS[kind],
         tags=tuple([variant.tags if variant else () for variant in variants]),
         assessed=exposure.assessed,
+        grade=grade,
     )
     effects.outputs.append(Output(join_key(workspace, user, exposure.send_id), example, EXAMPLES.name))

@@ -71,6 +71,22 @@ def reward(state: UserState, send_id: SendId, at_ms: int, world: World, effects:
     return exposure is not None
 
 
+def told(
+    state: UserState,
+    send_id: SendId,
+    is_reward: bool,
+    grade: float | None,
+    at_ms: int,
+    world: World,
+    effects: Effects,
+) -> bool:
+    """End an exposure with what the brand itself tells of it. Returns whether there was one to learn from."""
+    exposure = take_open(state, send_id)
+    if exposure is not None:
+        close(state, exposure, RewardKind.CLICK if is_reward else RewardKind.NONE, at_ms, world, effects, grade)
+    return exposure is not None
+
+
 def end_of_window(state: UserState, due_ms: int, world: World, effects: Effects) -> None:
     """End the exposure whose window ends at `due_ms`, without a reward."""
     overdue = min(state.exposures.get().items, key=lambda item: item.until_ms)
@@ -88,10 +104,16 @@ def take_open(state: UserState, send_id: SendId) -> OpenExposure | None:
 
 
 def close(
-    state: UserState, exposure: OpenExposure, kind: RewardKind, at_ms: int, world: World, effects: Effects
+    state: UserState,
+    exposure: OpenExposure,
+    kind: RewardKind,
+    at_ms: int,
+    world: World,
+    effects: Effects,
+    grade: float | None = None,
 ) -> None:
     """Tell what an exposure came to, and learn from it."""
-    record(state, exposure, kind, at_ms, world, effects)
+    record(state, exposure, kind, grade, at_ms, world, effects)
     if kind is not RewardKind.BOUNCE:
         learn_from(state, exposure, world, clicked=kind is RewardKind.CLICK)
 

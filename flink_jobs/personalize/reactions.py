@@ -7,7 +7,7 @@ meanwhile may still show that a machine made it. How, and what escapes, stands i
 from msgspec.structs import replace
 
 from flink_jobs.personalize.effects import Effects
-from flink_jobs.personalize.learning import delivered, end_of_window, keep_open, reward, void
+from flink_jobs.personalize.learning import delivered, end_of_window, keep_open, reward, told, void
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import tell_later
 from flink_jobs.worlds import World
@@ -24,9 +24,10 @@ from online_models.reactions import (
     TAPS,
     is_hidden,
     link_of,
+    outcome_of,
     told_of,
 )
-from schemas.events import Event, decode_event, encode_event
+from schemas.events import OUTCOME, Event, decode_event, encode_event
 from schemas.ids import SendId
 from schemas.library import HumanSettings
 from schemas.versions import Position
@@ -37,8 +38,8 @@ REACTIONS = BY_PEOPLE | BY_SERVICES
 
 def react(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> set[str]:
     """Let in what became of a send; returns what makes another look at the templates due."""
-    told = event.properties.get("send_id")
-    send_id = SendId(told) if isinstance(told, str) else SendId("")
+    named = event.properties.get("send_id")
+    send_id = SendId(named) if isinstance(named, str) else SendId("")
     if event.name == CLICK and send_id:
         return _wait(state, event, send_id, position, world, effects)
     if event.name in TAPS or event.name == CLICK:
@@ -47,6 +48,9 @@ def react(state: UserState, event: Event, position: Position, world: World, effe
     if event.name == OPEN:
         # An open is never a reward: even where no machine made it, it says little.
         return _count(state, event, "open", told_of(event), SendId(""), position.log_ms, world, effects)
+    if event.name == OUTCOME and (outcome := outcome_of(event)) is not None:
+        is_learnt = told(state, send_id, *outcome, position.log_ms, world, effects)
+        return {"learnt"} if is_learnt else set()
     if event.name == BOUNCE:
         void(state, send_id, position.log_ms, world, effects)
     elif event.name == DELIVERED:

@@ -22,7 +22,8 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import consent_of, tell, tell_later
 from flink_jobs.personalize.trail import is_kept, keep
 from flink_jobs.worlds import World, Worlds
-from online_models.features import merge_features, observe, remember_context, remember_traits
+from online_models.cells import Profile
+from online_models.features import merge_features, observe, remember_context, remember_facts, remember_traits
 from online_models.reactions import is_own
 from online_models.repeats import hash_of, is_repeat, remember
 from schemas.events import BEHAVIOUR, SUBSCRIBED, UNSUBSCRIBED, Event, EventKind, check_time
@@ -140,13 +141,7 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     remember_linked(profile, event, effects)
     if is_kept(profile, event, settings):
         keep(state, event, settings)
-    before = (profile.locale, profile.timezone, dict(profile.traits))
-    if event.kind is EventKind.IDENTIFY and may_use(event, profile, PERSONALISATION, settings.consent):
-        remember_traits(profile, event, world.shown_traits)
-    elif event.kind is EventKind.IDENTIFY or (event.kind in BEHAVIOUR and is_own(event)):
-        remember_context(profile, event)
-    if before != (profile.locale, profile.timezone, profile.traits):
-        causes.add("shown")
+    causes |= _remember(profile, event, world)
     effects.tell_now = is_reached_otherwise or "shown" in causes or said != (consent_of(profile), profile.linked)
     if event.kind is EventKind.REFRESH and event.properties.get("reason") == FEATURES_ASKED:
         effects.tell_now = True
@@ -155,6 +150,21 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
     elif may_use(event, profile, ANALYTICS, settings.consent):
         causes |= _learn(state, event, position, world, effects)
         tell_later(state, position.log_ms)
+    return causes
+
+
+def _remember(profile: Profile, event: Event, world: World) -> set[str]:
+    """Keep the person's own values that an event tells: those that messages show, and those that models look at."""
+    settings, causes = world.settings, set()
+    before = (profile.locale, profile.timezone, dict(profile.traits))
+    if event.kind is EventKind.IDENTIFY and may_use(event, profile, PERSONALISATION, settings.consent):
+        remember_traits(profile, event, world.shown_traits)
+        if remember_facts(profile, event, settings.learning):
+            causes.add("moved")
+    elif event.kind is EventKind.IDENTIFY or (event.kind in BEHAVIOUR and is_own(event)):
+        remember_context(profile, event)
+    if before != (profile.locale, profile.timezone, profile.traits):
+        causes.add("shown")
     return causes
 
 
