@@ -24,7 +24,9 @@ def evaluation_of(value: dict[str, Any]) -> Evaluation:
         ties=tuple(value.get("ties", ())),
         user=value.get("user", ""),
         at=time_of(value["at"]) if "at" in value else None,
-        variant=value_of(value["variant"]),
+        variant=tuple(map(value_of, value["variant"]))
+        if isinstance(value["variant"], list)
+        else (value_of(value["variant"]),),
         is_catalog=value.get("catalog", False),
         tags=values_of(value, "tags"),
         facts=values_of(value, "facts"),
@@ -33,8 +35,9 @@ def evaluation_of(value: dict[str, Any]) -> Evaluation:
         propensity=float(value.get("propensity", 0.0)),
         outcomes={name: Outcome(**outcome) for name, outcome in value["outcomes"].items()},
         learn=value["learn"],
+        grade=value_of(value["grade"]) if "grade" in value else None,
         label_delay_days=value.get("label_delay_days", 0),
-        cold=value.get("cold", 5),
+        cold=value.get("cold", 0),
         blocks=value.get("blocks", 0),
         negatives=value.get("negatives", 99),
         folds=value.get("folds", 5),

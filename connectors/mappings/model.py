@@ -171,7 +171,7 @@ class Evaluation:
     ties: tuple[str, ...]
     user: str
     at: TimeColumn | None
-    variant: Value
+    variant: tuple[Value, ...]
     is_catalog: bool
     tags: dict[str, Value]
     facts: dict[str, Value]
@@ -180,6 +180,7 @@ class Evaluation:
     propensity: float
     outcomes: dict[str, Outcome]
     learn: str
+    grade: Value | None
     label_delay_days: int
     cold: int
     blocks: int

@@ -25,6 +25,7 @@ class LoggedDecision(NamedTuple):
     facts     what models may know as categories
     numbers   what models may know as numbers; what is not known is missing
     outcomes  by name
+    grade     how well it did, in the data's own numbers; None where they have none
     """
 
     number: int
@@ -35,6 +36,7 @@ class LoggedDecision(NamedTuple):
     facts: dict[str, str]
     numbers: dict[str, float]
     outcomes: dict[str, float]
+    grade: float | None = None
 
 
 def read_decisions(folder: Path, evaluation: Evaluation) -> list[LoggedDecision]:
@@ -67,7 +69,8 @@ class _Maker:
         joined = {join.name: read_join(folder, join) for join in evaluation.joins}
         self._user = column_reader(evaluation.user, joined) if evaluation.user else None
         self._at = time_reader(evaluation.at, joined) if evaluation.at else None
-        self._variant = value_reader(evaluation.variant, joined)
+        self._variant = [value_reader(value, joined) for value in evaluation.variant]
+        self._grade = value_reader(evaluation.grade, joined) if evaluation.grade else None
         self._tags = _readers(evaluation.tags, joined)
         self._facts = _readers(evaluation.facts, joined)
         self._numbers = _readers(evaluation.numbers, joined)
@@ -84,18 +87,19 @@ class _Maker:
             ConfigError: it names no person or no variant.
         """
         user = str(number) if self._user is None else self._user(record)
-        variant = self._variant(record)
-        if user is None or variant is None:
+        variant = [read(record) for read in self._variant]
+        if user is None or None in variant:
             raise ConfigError(f"row {number}: expected a person and a variant, got none")
         found = LoggedDecision(
             number=number,
             user=UserId(str(user)),
             at_ms=FIRST_MS + ROW_MS * number if self._at is None else self._at(record),
-            variant=VariantId(str(variant)),
+            variant=VariantId("/".join(map(str, variant))),
             tags=tuple(Tag(f"{name}:{value}") for name, value in _texts(self._tags, record)),
             facts=dict(_texts(self._facts, record)),
             numbers=dict(_numbers(self._numbers, record)),
             outcomes={name: _outcome(outcome, read(record), name) for name, outcome, read in self._outcomes},
+            grade=None if self._grade is None else self._grade(record),
         )
         tie = b"|".join(str(read(record)).encode() for read in self._ties)
         return (blake2b(tie, digest_size=8).digest() if self._ties else b"", found)

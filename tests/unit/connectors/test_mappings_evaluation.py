@@ -34,7 +34,7 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     evaluation = load_mapping(tmp_path / "mapping.yaml").evaluation
     assert evaluation is not None
     assert (evaluation.order, evaluation.cold, evaluation.negatives, evaluation.folds) == (
-        DecisionOrder.ROUNDS, 5, 99, 5,
+        DecisionOrder.ROUNDS, 0, 99, 5,
     )  # fmt: skip
     assert (evaluation.outcomes["bought"].at_least, evaluation.train, evaluation.moments) == (0.01, None, None)
 
