@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresend.bench import cache, collector, freshness, gateway, hotpath, render
+from foresend.bench import cache, collector, freshness, gateway, hotpath, render, shift
 from foresend.bench.figures import Figure, Run, merged
 from foresend.bench.telling import Tell
 
@@ -40,4 +40,5 @@ BENCHES = {
     "cache": Bench("fill, rebuild and read a node's store", cache.CacheSizes, cache.measure),
     "render": Bench("compile layouts, render combinations, choose candidates", render.RenderSizes, render.measure),
     "collector": Bench("take events in over HTTP", collector.CollectorSizes, collector.measure),
+    "shift": Bench("renders saved against clicks lost, by thresholds of the shift", shift.ShiftSizes, shift.measure),
 }

@@ -138,6 +138,10 @@ class Scoreboard:
         self._vs_uniform.add(person, own, uniform)
         self._vs_fixed.add(person, own, fixed)
 
+    def mean_chances(self) -> tuple[float, ...]:
+        """Mean chance of a click of the personal, the uniform, the best fixed and each person's best message."""
+        return tuple(self._total.rate(arm) or 0.0 for arm in range(ARMS))
+
     def figures(self) -> DemoFigures:
         """Everything as it stands."""
         sends = self._total.sends

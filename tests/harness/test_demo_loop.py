@@ -1,8 +1,8 @@
 """The demo's people against the job's own step: it finds out what they like, claims nothing of people who do not
 care, and finds out anew when all tastes turn. Seeded, in simulated time."""
 
+from foresend.demo.closed_loop import ClosedLoop
 from schemas.library import Release
-from tests.support.closed_loop import ClosedLoop
 
 SECONDS = 180.0
 """What the demo promises to show its lift within."""

@@ -23,6 +23,7 @@ SMALL = {
     "cache": ["--users", "1000", "--reads", "1000"],
     "render": ["--people", "10", "--combinations", "50", "--runs", "2"],
     "collector": ["--seconds", "0.5", "--warm-up", "0.3", "--runs", "2", "--users", "100"],
+    "shift": ["--people", "20", "--seconds", "40", "--runs", "1"],
 }
 """Options by which each bench takes a hundredth of what it takes by itself, or less."""
 KEYS = {
@@ -33,9 +34,13 @@ KEYS = {
     "cache": "users entries disk_bytes load_entries_per_s rebuild_entries_per_s read_p50_us read_p99_us",
     "render": "layout_us combination_us candidates entry_bytes html_bytes select_us",
     "collector": "batch events_per_s p99_ms",
+    "shift": "divergence lead preference people sends renders renders_saved clicks_lost gain_kept",
 }
 """What others read from each bench's lines."""
-MAY_BE_ZERO = {"timeouts", "outbox_left"}
+MAY_BE_ZERO = {
+    *("timeouts", "outbox_left"),
+    *("divergence", "lead", "preference", "renders_saved", "clicks_lost", "gain_kept"),
+}
 
 
 def test_every_bench_is_tried() -> None:
@@ -61,6 +66,10 @@ def test_a_small_bench_prints_its_figures_and_leaves_nothing_behind(name: str, t
 
 def _check(name: str, lines: list[dict[str, Any]]) -> None:
     """What each bench promises of its own."""
+    if name == "shift":
+        assert lines[0]["renders_saved"] == 0, "the first line is that of rendering whatever moves"
+        assert max(line["renders_saved"] for line in lines) > 0.3
+        return
     (line,) = lines
     if name == "hotpath":
         assert line["state_digest_equal"] is True

@@ -53,13 +53,14 @@ class _BlankLibrary(Library):
         return b""
 
 
-class _OneWorld:
-    """`Worlds` of one release."""
+class BlankWorlds:
+    """`Worlds` of one release whose messages are empty."""
 
     def __init__(self, release: Release, snapshot: ModelSnapshot | None) -> None:
         self._world = World(Shelf(_BlankLibrary(release)), snapshot or no_models(release.workspace), {})
 
-    def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:  # noqa: ARG002
+    def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:  # noqa: ARG002 - whatever is asked for
+        """See `Worlds`."""
         return self._world
 
 
@@ -82,9 +83,10 @@ class ClosedLoop:
         snapshot: ModelSnapshot | None = None,
         **options: Any,
     ) -> "ClosedLoop":
+        """People of a release; `options` are those of `Simulation`."""
         paced = at_pace(release, day_s)
         simulation = Simulation(paced, people=people, seed=seed, day_s=day_s, start_ms=START_MS, **options)
-        return cls(paced, simulation, Oracle(PersonalizeStep(_OneWorld(paced, snapshot))))
+        return cls(paced, simulation, Oracle(PersonalizeStep(BlankWorlds(paced, snapshot))))
 
     def run(self, seconds: float) -> DemoFigures:
         """Let time go on from the beginning to so many seconds after it."""
@@ -156,6 +158,7 @@ class ClosedLoop:
 
 
 def log_time(at_s: float) -> int:
+    """When in the log something happens."""
     return START_MS + int(at_s * 1000)
 
 
