@@ -17,6 +17,8 @@ from online_models.policies.policy import (
 
 _REACH = 4.1
 """Standard deviations beyond which a score does not come: 2e-5 of all draws are left out on a side."""
+_HOPE = 5.0
+"""Standard deviations that nobody is lucky by: 3e-7 of all draws."""
 _PANEL = 4.2
 """Width of a panel of the quadrature in standard deviations: with 8 nodes on each the error is below 5e-5."""
 _BEHIND_MAX = 1e9
@@ -72,10 +74,29 @@ def chances_of_best(means: Sequence[float], deviations: Sequence[float]) -> list
 
     Of each variable i, ∫ φᵢ(x) ∏ⱼ≠ᵢ Φⱼ(x) dx, by Gauss–Legendre on panels that are as narrow as the narrowest density
     on them asks. Φ is half of erfc, so that the product over all, divided by one's own, is exact in the tails;
-    constant factors are the same for all and left out.
+    constant factors are the same for all and left out. Who would have to be `_HOPE` deviations better than expected
+    only to come where the largest is has no chance: few variants are near the best, and the others cost nothing.
     """
-    nodes, weights = [], []
-    for start, width in _panels(means, deviations):
+    # Below the reach of any one variable the largest cannot be.
+    lowest = max([mean - _REACH * one for mean, one in zip(means, deviations, strict=True)])
+    near = [i for i, mean in enumerate(means) if mean + _HOPE * deviations[i] > lowest]
+    found = _near_chances([means[i] for i in near], [deviations[i] for i in near], lowest)
+    chances = [0.0] * len(means)
+    for i, chance in zip(near, found, strict=True):
+        chances[i] = chance
+    return chances
+
+
+def _near_chances(means: Sequence[float], deviations: Sequence[float], lowest: float) -> list[float]:
+    if len(means) == 1:
+        return [1.0]
+    if len(means) == 2:
+        # Their difference is normal too: no quadrature.
+        second = math.erfc((means[0] - means[1]) / math.hypot(*deviations) * _ROOT_HALF) / 2
+        return [1.0 - second, second]
+    nodes: list[float] = []
+    weights: list[float] = []
+    for start, width in _panels(means, deviations, lowest):
         nodes += [start + width * node for node in _NODES]
         weights += [width * weight for weight in _WEIGHTS]
     scale = np.array(deviations)
@@ -86,20 +107,18 @@ def chances_of_best(means: Sequence[float], deviations: Sequence[float]) -> list
     z *= -0.5
     np.exp(z, out=z)
     z /= below
-    chances: list[float] = (z @ (below.prod(axis=0) * weights) / scale).tolist()
-    return chances
+    found: list[float] = (z @ (below.prod(axis=0) * weights) / scale).tolist()
+    return found
 
 
-def _panels(means: Sequence[float], deviations: Sequence[float]) -> Iterator[tuple[float, float]]:
-    """Start and width of each panel, from where something may be the largest up to where nothing is."""
-    spans = sorted([(m - _REACH * s, m + _REACH * s, _PANEL * s) for m, s in zip(means, deviations, strict=True)])
-    # Below the reach of any one variable the largest cannot be.
-    at = max([lowest for lowest, _, _ in spans])
-    end = max([highest for _, highest, _ in spans])
+def _panels(means: Sequence[float], deviations: Sequence[float], lowest: float) -> Iterator[tuple[float, float]]:
+    """Start and width of each panel, from where the largest may be up to where nothing is."""
+    spans = [(m - _REACH * s, m + _REACH * s, _PANEL * s) for m, s in zip(means, deviations, strict=True)]
+    at, end = lowest, max([highest for _, highest, _ in spans])
     while at < end:
         width = end - at
-        for lowest, highest, panel in spans:
-            if lowest <= at < highest:
+        for begin, highest, panel in spans:
+            if begin <= at < highest:
                 width = min(width, panel)
         yield at, width
         at += width
