@@ -62,7 +62,7 @@ def settings() -> Iterator[ShiftSettings]:
     """The settings that are tried: all thresholds scaled together, then that of the preference alone."""
     usual = ShiftSettings()
     scaled = (
-        ShiftSettings(min(1.0, scale * usual.divergence), min(1.0, scale * usual.lead), scale * usual.preference)
+        ShiftSettings(*[round(min(1.0, scale * one), 6) for one in (usual.divergence, usual.lead, usual.preference)])
         for scale in SCALES
     )
     return chain(scaled, (replace(usual, preference=preference) for preference in PREFERENCES))
