@@ -32,9 +32,18 @@ class Shelf:
 
 
 class World:
-    """A release and the models of one workspace, with what is derived from them once."""
+    """A release and the models of one workspace, with what is derived from them once.
 
-    def __init__(self, shelf: Shelf, models: ModelSnapshot, parts: Mapping[PartKind, ModelPart]) -> None:
+    without  terms that are left out of every score (`online_models.scoring.Scorers`)
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        models: ModelSnapshot,
+        parts: Mapping[PartKind, ModelPart],
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         self.library = shelf.library
         self.models = models
         self.parts = parts
@@ -43,7 +52,7 @@ class World:
         self.template_names = frozenset(template.name for template in self.templates)
         self.policy = policy_of(self.settings.policy)
         self.shown_traits = frozenset(FieldName(f.name) for template in self.templates for f in template.fields)
-        scorers = Scorers(models, parts, self.settings.learning)
+        scorers = Scorers(models, parts, self.settings.learning, without)
         self._menus = {name: Menus(offers, scorers) for name, offers in shelf.offers.items()}
 
     def menu(self, template: TemplateName, at_ms: int) -> Menu:

@@ -39,28 +39,33 @@ class SlotScorer:
 
     __slots__ = ("_content", "_table", "_terms")
 
-    def __init__(self, table: SlotTable, prior: Term, content: ContentTerm, others: Sequence[Term] = ()) -> None:
+    def __init__(self, table: SlotTable, terms: Sequence[Term], content: ContentTerm) -> None:
         self._table = table
         self._content = content
-        self._terms: tuple[Term, ...] = (prior, content, *others)
+        self._terms = tuple(terms)
 
-    def score(self, person: Person) -> SlotScores:
-        """Score each variant for one person; the same person gives the same bits."""
+    def score(self, person: Person, rows: Sequence[int] | None = None) -> SlotScores:
+        """Score these rows of the slot's table, or all, for one person; the same person gives the same bits."""
         table = self._table
-        scored = [term.score(person) for term in self._terms]
-        count, places = len(scored), range(len(table.variants))
-        terms = array("f", bytes(4 * count * len(places)))
+        scored = [term.score(person, rows) for term in self._terms]
+        affinities = table.affinities(person.shares)
+        variants = table.variants
+        if rows is not None:
+            affinities = array("f", [affinities[row] for row in rows])
+            variants = tuple([variants[row] for row in rows])
+        count = len(scored)
+        terms = array("f", bytes(4 * count * len(variants)))
         for number, one in enumerate(scored):
             terms[number::count] = array("f", one.values)
         experience = self._content.experience(person)
         weights = array("f", [1.0] * count + [0.0])
         return SlotScores(
-            table.variants,
+            variants,
             weighted(terms, weights),
             terms,
             weights,
             _deviations(scored, weights),
-            table.affinities(person.shares),
+            affinities,
             experience,
         )
 
@@ -84,18 +89,44 @@ def _deviations(scored: Sequence[TermScores], weights: "array[float]") -> list[f
     return [sum(column) ** 0.5 for column in zip(*squares, strict=True)]
 
 
-class Scorers:
-    """Makes the scorers of one world."""
+class Absent:
+    """In place of a term that is left out."""
 
-    def __init__(self, models: ModelSnapshot, parts: Mapping[PartKind, ModelPart], settings: LearningSettings) -> None:
+    def __init__(self, table: SlotTable) -> None:
+        self._table = table
+
+    def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:  # noqa: ARG002
+        """Nothing, and surely so."""
+        nothing = (0.0,) * (len(self._table) if rows is None else len(rows))
+        return TermScores(nothing, nothing)
+
+
+class Scorers:
+    """Makes the scorers of one world.
+
+    without  names of `schemas.decisions.TERMS` that are left out, and `stack` for their weights: what an evaluation
+             compares with
+    """
+
+    def __init__(
+        self,
+        models: ModelSnapshot,
+        parts: Mapping[PartKind, ModelPart],
+        settings: LearningSettings,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         self._models = models
         self._parts = parts
         self._settings = settings
+        self._without = without
 
     def of(self, table: SlotTable) -> SlotScorer:
         """The scorer of a slot."""
         prior = self._models.prior_of(table.template, table.slot)
-        return SlotScorer(table, PriorTerm(table, prior), ContentTerm(table, self._settings))
+        content = ContentTerm(table, self._settings)
+        terms: tuple[Term, ...] = (PriorTerm(table, prior), content)
+        kept = [Absent(table) if name in self._without else term for name, term in zip(TERMS, terms, strict=False)]
+        return SlotScorer(table, kept, content)
 
 
 class PriorTerm:

@@ -126,7 +126,7 @@ class WorldTopic:
     def _index(self, record: ConsumerRecord) -> None:
         offset: int = record.offset
         try:
-            value, name = _read_record(record.key or b"", record.value or b"", self._kind)
+            value, name = read_world_record(record.key or b"", record.value or b"", self._kind)
         except (StateError, SchemaError) as error:
             self.refused[error.reason if isinstance(error, SchemaError) else Reason.WRONG_TYPE] += 1
             _log.warning("passed over %s at offset %d: %s", self._part.topic, offset, error)
@@ -142,7 +142,7 @@ class WorldTopic:
             self._kept.popitem(last=False)
 
 
-def _read_record(key: bytes, packed: bytes, kind: type[Read]) -> tuple[Read, str]:
+def read_world_record(key: bytes, packed: bytes, kind: type[Read]) -> tuple[Read, str]:
     """What a record is, and the name it is indexed by.
 
     Raises:

@@ -13,13 +13,11 @@ Tell = Callable[[tuple[str | int, ...], str], None]
 
 def evaluation_of(value: dict[str, Any]) -> Evaluation:
     """What the section `evaluation` says."""
-    moments, train = value.get("moments"), value.get("train")
+    train = value.get("train")
     return Evaluation(
         table=table_of(value) if "file" in value else None,
         joins=joins_of(value),
-        moments=Moments(day_ms(moments["from"]), day_ms(moments["to"]), moments["every_days"] * DAY_MS)
-        if moments
-        else None,
+        moments=_moments(value["moments"]) if "moments" in value else None,
         order=DecisionOrder(value.get("order", DecisionOrder.TIME)),
         ties=tuple(value.get("ties", ())),
         user=value.get("user", ""),
@@ -47,6 +45,12 @@ def evaluation_of(value: dict[str, Any]) -> Evaluation:
         if train
         else None,
     )
+
+
+def _moments(value: dict[str, Any]) -> Moments:
+    from_ms = day_ms(value["from"])
+    judged_ms = day_ms(value["judged_from"]) if "judged_from" in value else from_ms
+    return Moments(from_ms, day_ms(value["to"]), value["every_days"] * DAY_MS, judged_ms)
 
 
 def check_evaluation(tell: Tell, value: dict[str, Any]) -> None:

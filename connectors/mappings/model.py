@@ -134,11 +134,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments at which a decision is made for each known person. Half-open, in milliseconds since 1970."""
+    """Moments at which a decision is made for each known person. Half-open, in milliseconds since 1970.
+
+    judged_from_ms  decisions before it are learnt from, and not judged
+    """
 
     from_ms: int
     to_ms: int
     every_ms: int
+    judged_from_ms: int = 0
 
 
 @dataclass(frozen=True)
