@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from online_models.content import ContentTerm, features_of
 from online_models.terms import Person, SlotTable, Term, TermScores
+from schemas.decisions import TERMS
 from schemas.ids import VariantId
 from schemas.library import LearningSettings
 from schemas.models import ModelPart, ModelSnapshot, PartKind, SlotPrior
