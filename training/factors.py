@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from online_models.collaborative.part import CollaborativePart, Floats, array_of
 from schemas.models import Array
 
-NEIGHBOURS = 64
+NEIGHBOURS = 32
 LAGS_MAX = 50
 """Choices of one person that lie further apart say nothing of each other."""
 LAG_FADE = 0.95
@@ -39,6 +39,10 @@ class Choices(NamedTuple):
     items: NDArray[np.uint32]
     at_s: NDArray[np.float64]
     liked: Floats
+
+    def first(self, count: int) -> "Choices":
+        """The earliest of them."""
+        return Choices(self.users[:count], self.items[:count], self.at_s[:count], self.liked[:count])
 
 
 def train_factors(

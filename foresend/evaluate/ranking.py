@@ -24,9 +24,9 @@ from online_models.collaborative import CollaborativePart, Ranker, take, taste_o
 from online_models.collaborative.part import Rows
 from online_models.terms import SlotTable, hash_of_name
 from schemas.errors import ConfigError
-from schemas.ids import SlotName, Tag, TemplateName, VariantId, WorkspaceId
+from schemas.ids import SlotName, Tag, TemplateName, VariantId
 from schemas.library import Variant
-from schemas.models import ModelPart, PartKind, Standing, checksum_of
+from schemas.models import PartKind
 from training.factors import Choices, train_factors
 
 TOP = 10
@@ -117,7 +117,7 @@ class _Judge:
 
     def judge(self, decision: LoggedDecision) -> None:
         """Rank the item of a decision among others, then learn it."""
-        self._train_if_due(decision.at_ms)
+        self._train_if_due()
         item, packed = hash_of_name(decision.variant), self._tastes.get(decision.user, b"")
         chosen, row = self._chosen[decision.user], self._table.row_of[hash_of_name(decision.variant)]
         rows = self._drawn(row, chosen | {row})
@@ -161,21 +161,14 @@ class _Judge:
                 drawn[other] = None
         return np.array([row, *drawn])
 
-    def _train_if_due(self, at_ms: int) -> None:
+    def _train_if_due(self) -> None:
         times = self._evaluation.train
         if times is None or PartKind.COLLABORATIVE not in times.parts:
             return
         if not times.is_due(len(self._log), self._trained_at):
             return
         begun = perf_counter()
-        arrays, settings = train_factors(_choices(self._log), self._seed, self._part)
-        checksum = checksum_of(arrays, settings)
-        part = ModelPart(
-            workspace=WorkspaceId("evaluation"), kind=PartKind.COLLABORATIVE, standing=Standing.CHAMPION,
-            number=self._trainings, until_ms=at_ms, arrays=arrays, settings=settings, checksum=checksum,
-        )  # fmt: skip
-        part.check()
-        self._part = CollaborativePart.of(part)
+        self._part = CollaborativePart.read(*train_factors(_choices(self._log), self._seed, self._part))
         self._ranker.use(self._part)
         self._trained_at, self._trainings = len(self._log), self._trainings + 1
         self._train_s += perf_counter() - begun

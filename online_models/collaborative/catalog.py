@@ -1,6 +1,6 @@
 """A catalogue: what its items are, and how people take to them. What signals of ranking are read from."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +13,8 @@ from schemas.ids import Tag
 
 TAGS_KEPT_MAX = 64
 """Kinds of tags that ranking knows: the most common ones of the catalogue."""
+VALUES_MIN = 8
+"""Different values of a number of items."""
 BINS = 64
 """Of the number's scale from 0 to 1."""
 WIDTH = 0.04
@@ -104,16 +106,22 @@ class Catalog:
 def number_name(tags: Sequence[Sequence[Tag]]) -> str | None:
     """The name of the tags `name:value` that are a number of the items; None where there is none.
 
-    Most items must have one, none may have two, and all values must be numbers. Of several the most common one.
+    Most items must have one, none may have two, and all values must be numbers: `VALUES_MIN` different ones at least,
+    for fewer are categories with numbers for names. Of several that of the most different values.
     """
     have: Counter[str] = Counter()
+    values: defaultdict[str, set[str]] = defaultdict(set)
     barred: set[str] = set()
     for one in tags:
         names = Counter(tag.partition(":")[0] for tag in one)
         have.update(names.keys())
         barred.update(name for name, times in names.items() if times > 1)
-        barred.update(tag.partition(":")[0] for tag in one if not _is_number(tag.partition(":")[2]))
-    rest = sorted((-times, name) for name, times in have.items() if name not in barred and 2 * times > len(tags))
+        for name, _, value in (tag.partition(":") for tag in one):
+            values[name].add(value)
+            if not _is_number(value):
+                barred.add(name)
+    common = [name for name, times in have.items() if name not in barred and 2 * times > len(tags)]
+    rest = sorted((-len(values[name]), name) for name in common if len(values[name]) >= VALUES_MIN)
     return rest[0][1] if rest else None
 
 

@@ -55,18 +55,23 @@ class CollaborativePart:
 
     @classmethod
     def of(cls, part: ModelPart) -> Self:
-        """Read a part.
+        """Read a part. See `read`."""
+        return cls.read(part.arrays, part.settings)
+
+    @classmethod
+    def read(cls, arrays: Sequence[Array], settings: dict[str, float]) -> Self:
+        """Read a part's arrays and settings.
 
         Raises:
             SchemaError: an array or setting is missing, has another shape, or holds a number that cannot be used.
         """
-        found = {array.name: array for array in part.arrays}
+        found = {array.name: array for array in arrays}
         items = numbers_of(found, "items", "<u4", 1)
         neighbours = numbers_of(found, "neighbours", "<u4", 2)
         weights = numbers_of(found, "weights", "<f2", 2)
         factors = numbers_of(found, "factors", "<f4", 2)
         for name in POSITIVE:
-            _expect(0.0 < part.settings.get(name, math.nan) < math.inf, f"expected a setting {name} above 0")
+            _expect(0.0 < settings.get(name, math.nan) < math.inf, f"expected a setting {name} above 0")
         count = len(items)
         _expect(bool(np.all(items[1:] > items[:-1])), "expected items in ascending order, each once")
         _expect(len(factors) == len(neighbours) == count, f"expected rows for {count} items in every array")
@@ -76,7 +81,7 @@ class CollaborativePart:
         _expect(not neighbours.size or int(neighbours.max()) < count, f"expected neighbours among {count} items")
         _expect(bool(np.isfinite(factors).all() and np.isfinite(weights).all()), "expected finite numbers")
         _expect(not weights.size or float(weights.min()) >= 0.0, "expected weights of 0 or more")
-        read = cls(items, neighbours.astype(np.int64), weights.astype(np.float32), factors, part.settings)
+        read = cls(items, neighbours.astype(np.int64), weights.astype(np.float32), factors, settings)
         read._rank_by(found)
         return read
 
