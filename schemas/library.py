@@ -76,21 +76,26 @@ FACTS_MAX = 24
 
 
 class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
-    """What models look at, and how they learn.
+    """What models look at, and how they learn. The defaults are measured on MovieLens and vehicle-coupon.
 
+    rate            variance that each weight of a person's own model begins with: how far one example may move it
+    shrinkage       how much of what a weight was made sure of is doubted again with each example, from 0 to 1
     facts           traits that models know as categories: a person's groups, and the situation last told
     numbers         features of a person (`online_models.vector`) that the population's prior looks at, by name
     number_traits   traits that models know as numbers; they are features of the vector too
     snapshot_every  examples after which the population's weights are published
+    drift           by how much, with each example, the population's weights are believed a little less: as a part of the
+                    prior's variance. 0 where nothing changes; 0.0001 where much does, then what holds just now counts
     """
 
-    rate: float = 0.1
-    shrinkage: float = 0.01
+    rate: float = 0.5
+    shrinkage: float = 0.002
     attribution_ms: int = 7 * 86_400_000
     facts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     number_traits: tuple[str, ...] = ()
     snapshot_every: int = 256
+    drift: float = 0.00001
 
 
 class HumanSettings(msgspec.Struct, frozen=True, array_like=True):
