@@ -139,12 +139,12 @@ PACKED_BYTES = _FORM.size
 
 
 def probability(logit: float) -> float:
-    """The probability that log-odds mean, for any float.
+    """The probability that log-odds mean, for any float but NaN, which stays what it is.
 
     >>> probability(0.0), probability(1e300), probability(-1e300)
     (0.5, 1.0, 0.0)
     """
     if logit >= 0.0:
         return 1.0 / (1.0 + math.exp(-logit))
-    odds = math.exp(logit) if logit > -700.0 else 0.0
+    odds = math.exp(max(logit, -800.0))
     return odds / (1.0 + odds)

@@ -1,14 +1,21 @@
 """The term of a score that is the person's own: what his reactions taught, on top of what holds for everybody."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from online_models.terms import Person, SlotTable, TermScores
+from online_models.slot_model import OWN, RECENT
+from online_models.terms import Person, SlotTable, TermScores, hash_of_name
 from schemas.ids import Tag, VariantId
 from schemas.library import LearningSettings
 
+AFFINITY = hash_of_name("affinity")
+
 
 class ContentTerm:
-    """What a person's own model adds to the population's logit."""
+    """What a person's own model adds to the population's logit.
+
+    Built for each world: it looks at nothing of the table before it is asked.
+    """
 
     __slots__ = ("_settings", "_table")
 
@@ -18,26 +25,56 @@ class ContentTerm:
 
     def experience(self, person: Person) -> int:
         """Examples that the person's own model of this slot has learnt."""
-        return person.models.model_of(self._table.template, self._table.slot, self._settings).experience
+        return person.models.experience_of(self._table.template, self._table.slot)
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
-        """See `online_models.terms.Term`."""
+        """See `online_models.terms.Term`; some 5 µs, and 1.5 µs for each variant."""
         table = self._table
         model = person.models.model_of(table.template, table.slot, self._settings)
-        places = range(len(table)) if rows is None else rows
-        deviations = ((1.0 + model.experience) ** -0.5,) * len(places)
-        if not model.experience:
-            return TermScores((0.0,) * len(places), deviations)
         near = table.affinities(person.shares)
-        values = [model.offset(features_of(table.variants[row], table.tags[row], near[row])) for row in places]
-        return TermScores(values, deviations)
+        xs = [self._features(row, near[row]) for row in (range(len(table)) if rows is None else rows)]
+        deviations = [model.variance(x) ** 0.5 for x in xs]
+        if not model.experience:
+            return TermScores((0.0,) * len(xs), deviations)
+        return TermScores([model.offset(x) for x in xs], deviations)
+
+    def explain(self, person: Person, row: int) -> list[tuple[str, float]]:
+        """What each feature of a variant adds to its value; with rounding left out, they sum to it."""
+        table = self._table
+        variant, tags = table.variants[row], table.tags[row]
+        model = person.models.model_of(table.template, table.slot, self._settings)
+        told = [f"variant:{variant}", *[f"tag:{tag}" for tag in tags]]
+        names = {OWN: "own", RECENT: "recent", AFFINITY: "affinity", **{hash_of_name(name): name for name in told}}
+        x = [(OWN, 1.0), (RECENT, 1.0), *self._features(row, table.affinities(person.shares)[row])]
+        return [(names[feature], model.weight(feature) * value) for feature, value in x]
+
+    def _features(self, row: int, near: float) -> tuple[tuple[int, float], ...]:
+        table = self._table
+        known = table.own_features.get(row)
+        if known is None:
+            known = table.own_features[row] = own_features(table.variants[row], table.tags[row])
+        return (*known, (AFFINITY, near)) if near else known
+
+
+def own_features(variant: VariantId, tags: Iterable[Tag]) -> tuple[tuple[int, float], ...]:
+    """What a variant is to a person's own model: itself and its tags, by their hashes.
+
+    All tags of one kind (what stands before a colon) have length 1 together, whatever their number: or else a click
+    would teach five times as much about a variant with ten tags as about one with two, for no better reason.
+    """
+    once = tuple(dict.fromkeys(tags))
+    kinds = Counter([tag.partition(":")[0] if ":" in tag else "" for tag in once])
+    values = [kinds[tag.partition(":")[0] if ":" in tag else ""] ** -0.5 for tag in once]
+    found = {hash_of_name(f"variant:{variant}"): 1.0}
+    for tag, value in zip(once, values, strict=True):
+        found.setdefault(hash_of_name(f"tag:{tag}"), value)
+    return tuple(found.items())
 
 
 def features_of(variant: VariantId, tags: Sequence[Tag], near: float) -> dict[str, float]:
-    """What a variant is to a user: itself, its tags, and the user's affinity to them.
+    """What a variant is to weights that are published by name: itself, its tags, and the user's affinity to them.
 
-    The tags together have length 1, whatever their number: or else a click would teach five times as much about a
-    variant with ten tags as about one with two, for no better reason.
+    The tags together have length 1, whatever their number.
     """
     x = {"affinity": near, f"variant:{variant}": 1.0}
     if tags:

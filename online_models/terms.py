@@ -56,6 +56,7 @@ class SlotTable:
 
     variants  ids, in the library's order
     tags      of each variant
+    own_features  of rows that were asked for, as people's own models know them (`online_models.content`)
     """
 
     def __init__(self, template: TemplateName, slot: SlotName, variants: Sequence[Variant]) -> None:
@@ -63,6 +64,7 @@ class SlotTable:
         self.slot = slot
         self.variants: tuple[VariantId, ...] = tuple(variant.id for variant in variants)
         self.tags: tuple[tuple[Tag, ...], ...] = tuple(variant.tags for variant in variants)
+        self.own_features: dict[int, tuple[tuple[int, float], ...]] = {}
         self._with_tag: dict[int | str, list[int]] = {}
         for number, tags in enumerate(self.tags):
             for tag in dict.fromkeys(tags):

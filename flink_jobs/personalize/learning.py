@@ -1,5 +1,7 @@
 """From exposures and rewards to the user's models: what was shown, what it earned, and when it is too late."""
 
+import struct
+
 from msgspec.structs import replace
 
 from flink_jobs.personalize.effects import Effects
@@ -8,12 +10,15 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposure, OpenExposures
 from online_models.clicks import Click
-from online_models.content import features_of
+from online_models.content import AFFINITY, features_of, own_features
 from online_models.scoring import prior_logit
+from schemas.decisions import ASSESSED
 from schemas.events import Event
 from schemas.examples import RewardKind
 from schemas.ids import SendId
 from schemas.versions import Position
+
+_ASSESSED = struct.Struct(f"<{len(ASSESSED)}f")
 
 
 def open_exposure(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> bool:
@@ -115,21 +120,44 @@ def close(
     """Tell what an exposure came to, and learn from it."""
     record(state, exposure, kind, grade, at_ms, world, effects)
     if kind is not RewardKind.BOUNCE:
-        learn_from(state, exposure, world, clicked=kind is RewardKind.CLICK)
+        reward = float(kind is RewardKind.CLICK)
+        learn_from(state, exposure, world, reward if grade is None else grade)
 
 
-def learn_from(state: UserState, exposure: OpenExposure, world: World, *, clicked: bool) -> None:
-    """Update the user's model of each slot by what was shown in it. A variant that is gone teaches nothing."""
-    models = state.models.get()
-    for slot, variant_id, near in zip(exposure.slots, exposure.variants, exposure.features, strict=True):
+def learn_from(state: UserState, exposure: OpenExposure, world: World, target: float) -> None:
+    """Update the user's model of each slot by what was shown in it. A variant that is gone teaches nothing.
+
+    target  from 0 to 1: what the exposure came to
+    """
+    models, learning = state.models.get(), world.settings.learning
+    bases = _bases(exposure, world)
+    columns = zip(exposure.slots, exposure.variants, exposure.features, bases, strict=True)
+    for slot, variant_id, near, base in columns:
         variant = world.library.variant(exposure.template, slot, variant_id)
         if variant is None:
             continue
-        x = features_of(variant.id, variant.tags, near)
-        model = models.model_of(exposure.template, slot, world.settings.learning)
-        model.learn(x, clicked, prior_logit(world.models.prior_of(exposure.template, slot), x))
+        x = dict(own_features(variant.id, variant.tags))
+        if near:
+            x[AFFINITY] = near
+        model = models.model_of(exposure.template, slot, learning)
+        model.learn(x, target, base)
         models.put(exposure.template, slot, model)
     state.models.put(models)
+
+
+def _bases(exposure: OpenExposure, world: World) -> list[float]:
+    """What the population's prior gave to each variant at the decision: the person's own model learns what is left.
+
+    An exposure that is older than what is assessed has the prior of today, as far as it goes by name.
+    """
+    if len(exposure.assessed) == _ASSESSED.size * len(exposure.slots):
+        return [row[0] for row in _ASSESSED.iter_unpack(exposure.assessed)]
+    bases = []
+    for slot, variant_id, near in zip(exposure.slots, exposure.variants, exposure.features, strict=True):
+        variant = world.library.variant(exposure.template, slot, variant_id)
+        x = features_of(variant_id, variant.tags if variant else (), near)
+        bases.append(prior_logit(world.models.prior_of(exposure.template, slot), x))
+    return bases
 
 
 def keep_open(state: UserState, items: tuple[OpenExposure, ...], clicks: tuple[Click, ...]) -> None:

@@ -84,7 +84,9 @@ def samples() -> dict[str, Versioned | Cell]:
     shapes: list[Versioned | Cell] = [
         profile(),
         OpenExposures((OpenExposure(SendId("s"), NEWS, 9, (HERO,), (SUN,), (0.5,)),)),
-        UserModels({"news/hero": SlotWeights(("affinity",), b"\0\0\0\0", 3, 1)}),
+        UserModels(
+            {"news/hero": SlotWeights(("affinity",), b"\0\0\0\0", 3, 1), "news/pic": SlotWeights(packed=b"\1" * 20)}
+        ),
         communication(),
         Communication.of_grave(version_of(Position(1, 2, 3), 4)),
         release(),
