@@ -11,6 +11,23 @@ NAMES = ("content_id", "product_id", "asset_id", "article_id")
 """Properties that name a content; the first that is there does."""
 
 
+def content_of(properties: Mapping[str, Any]) -> str | None:
+    """The content that an event names; None where it names none, or by something that is no name.
+
+    >>> content_of({"title": "Jazz", "content_id": 7})
+    '7'
+    """
+    for name in NAMES:
+        told = properties.get(name)
+        if told is not None:
+            break
+    else:
+        return None
+    if isinstance(told, bool) or not isinstance(told, (str, int)) or told == "":
+        return None
+    return str(told)[:CONTENT_LENGTH_MAX]
+
+
 class Contents(msgspec.Struct, array_like=True):
     """The newest contents and when each was consumed last, exact in whatever order events come.
 
@@ -23,16 +40,11 @@ class Contents(msgspec.Struct, array_like=True):
 
     def take(self, properties: Mapping[str, Any], at_ms: int) -> None:
         """Count what an event says was consumed."""
-        for name in NAMES:
-            told = properties.get(name)
-            if told is not None:
-                break
-        else:
-            return
-        if isinstance(told, bool) or not isinstance(told, (str, int)) or told == "":
+        content = content_of(properties)
+        if content is None:
             return
         self.counted += 1
-        self._add(str(told)[:CONTENT_LENGTH_MAX], at_ms)
+        self._add(content, at_ms)
 
     def merge(self, other: "Contents") -> None:
         """Add another profile's."""
