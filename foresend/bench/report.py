@@ -16,6 +16,8 @@ from schemas.errors import ConfigError
 NEW_PAGE = "# Benchmarks\n"
 ABOUT_THE_RUN = frozenset({"bench", "commit", "machine", "runs"})
 SPREAD = ("_min", "_max")
+TABLES_MAX = 4
+"""Lines that have a table each; where there are more, each is a row of one table, without least and most."""
 
 Line = Mapping[str, Any]
 
@@ -75,13 +77,16 @@ def with_figures(page: str, name: str, figures: str) -> str:
 
 
 def figures_of(measured: Measured) -> str:
-    """What is written between the marks: where, when and by which command, then a table for each line."""
+    """What is written between the marks: where, when and by which command, then a table for each line or for all."""
     first = measured.lines[0]
     here = first["machine"]
     where = f"{here['cores']} cores ({here['cpu']}), {here['memory_gb']:g} GB"
     rows = [f"`{measured.command}`, {measured.at:%Y-%m-%d}, commit {first['commit'] or 'unknown'}, {where}:"]
-    for line in measured.lines:
-        rows += ["", *_table(line)]
+    if len(measured.lines) > TABLES_MAX:
+        rows += ["", *_one_table(measured.lines)]
+    else:
+        for line in measured.lines:
+            rows += ["", *_table(line)]
     return "\n".join([*rows, ""])
 
 
@@ -101,6 +106,14 @@ def _table(line: Line) -> list[str]:
             cells = [value, *(line.get(f"{name}{end}") for end in SPREAD)] if many else [value]
             rows.append(f"| {name} | {' | '.join(map(told, cells))} |")
     return rows
+
+
+def _one_table(lines: Sequence[Line]) -> list[str]:
+    """A row for each line, and a column for each of the first one's figures: the medians."""
+    spread = {f"{name}{end}" for name in lines[0] for end in SPREAD}
+    names = [name for name in lines[0] if name not in ABOUT_THE_RUN and name not in spread]
+    rows = [f"| {' | '.join(names)} |", f"|{'--:|' * len(names)}"]
+    return rows + [f"| {' | '.join(told(line.get(name)) for name in names)} |" for line in lines]
 
 
 def told(figure: object) -> str:

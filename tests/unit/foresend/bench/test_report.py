@@ -27,6 +27,15 @@ LINE = {
 }
 
 
+def test_many_lines_are_rows_of_one_table() -> None:
+    lines = [{**LINE, "users": users} for users in range(1, 6)]
+
+    told = figures_of(Measured("cache", "foresend bench cache --json", lines, datetime(2026, 3, 1, tzinfo=UTC)))
+
+    assert told.splitlines()[2:5] == ["| users | load_entries_per_s | equal |", "|--:|--:|--:|", "| 1 | 45 678 | yes |"]
+    assert len(told.splitlines()) == 2 + 2 + 5
+
+
 def test_new_figures_take_the_place_of_old_ones_and_what_stands_around_them_stays() -> None:
     page = f"# Page\n\nby hand\n{BEGIN}old\n{END}more by hand\n"
 
