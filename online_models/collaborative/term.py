@@ -1,10 +1,11 @@
 """The collaborative term of an ordinary slot: how a person took to items that the same people choose."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
-from online_models.collaborative.part import CollaborativePart, Floats
+from online_models.collaborative.part import CollaborativePart, Floats, Rows
 from online_models.collaborative.taste import Met, taste_of
 from online_models.terms import Person, SlotTable, TermScores
 from schemas.models import ModelPart
@@ -30,7 +31,8 @@ class CollaborativeTerm:
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
         self._part = CollaborativePart.of(part)
         self._table = table
-        self._similar = _similarities(self._part, table)
+        lengths = np.linalg.norm(self._part.factors, axis=1, keepdims=True)
+        self._units: Floats = self._part.factors / np.maximum(lengths, np.float32(1e-9))
         self._curvature = self._part.base * (1.0 - self._part.base)
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
@@ -58,8 +60,21 @@ class CollaborativeTerm:
         items = taste_of(person.models.taste).items
         places = self._part.rows_of([one.item for one in items])
         known = np.flatnonzero(places >= 0)
-        similar = self._similar[places[known]]
-        return [items[place] for place in known.tolist()], similar if rows is None else similar[:, list(rows)]
+        asked = self._places if rows is None else self._places[list(rows)]
+        return [items[place] for place in known.tolist()], self._similarities(places[known], asked)
+
+    @cached_property
+    def _places(self) -> Rows:
+        """Of each variant its row in the part; -1 where the part does not know it."""
+        return self._part.rows_of(self._table.items)
+
+    def _similarities(self, met: Rows, asked: Rows) -> Floats:
+        """Of each item met to each variant asked for, from 0 to 1; 0 to itself, and to what the part does not know."""
+        if not len(met):
+            return np.zeros((0, len(asked)), np.float32)
+        similar: Floats = np.maximum(self._units[met] @ self._units[asked].T, np.float32(0.0))
+        similar[(met[:, None] == asked) | (asked < 0)] = 0.0
+        return similar
 
     def _faded(self, met: Sequence[Met], at_ms: int) -> tuple[Floats, Floats]:
         """For each item how much more it was liked than is usual, and how often it was met; the past counts less."""
@@ -67,17 +82,3 @@ class CollaborativeTerm:
         fade = 0.5 ** (np.maximum(at_ms / 1000.0 - found[:, 0], 0.0) / HALF_LIFE_S)
         liked = fade * (found[:, 2] - self._part.base * found[:, 1])
         return liked.astype(np.float32), (fade * found[:, 1]).astype(np.float32)
-
-
-def _similarities(part: CollaborativePart, table: SlotTable) -> Floats:
-    """Of each item of the part to each variant, from 0 to 1. Shape (items, variants)."""
-    lengths = np.linalg.norm(part.factors, axis=1, keepdims=True)
-    units = part.factors / np.maximum(lengths, np.float32(1e-9))
-    rows = part.rows_of(table.items)
-    of_variants = np.where((rows >= 0)[:, None], units[rows], np.float32(0.0)) if len(units) else units
-    similar: Floats = (
-        np.maximum(units @ of_variants.T, np.float32(0.0)) if len(units) else np.zeros((0, len(table)), np.float32)
-    )
-    known = np.flatnonzero(rows >= 0)
-    similar[rows[known], known] = 0.0
-    return similar
