@@ -1,9 +1,9 @@
 """What a score is made of: terms, each with its uncertainty, for the variants of one slot and one person."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, cast
 from zlib import crc32
 
 import numpy as np
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from online_models.slot_model import UserModels
 from schemas.ids import SlotName, Tag, TemplateName, VariantId
 from schemas.library import Variant
+from schemas.models import ModelPart
+
+Bound = TypeVar("Bound")
 
 
 def hash_of_name(name: str) -> int:
@@ -65,6 +68,7 @@ class SlotTable:
         self.variants: tuple[VariantId, ...] = tuple(variant.id for variant in variants)
         self.tags: tuple[tuple[Tag, ...], ...] = tuple(variant.tags for variant in variants)
         self.own_features: dict[int, tuple[tuple[int, float], ...]] = {}
+        self._bound: dict[object, tuple[bytes, object]] = {}
         self._with_tag: dict[int | str, list[int]] = {}
         for number, tags in enumerate(self.tags):
             for tag in dict.fromkeys(tags):
@@ -90,6 +94,14 @@ class SlotTable:
             self._affinities = array("f", near if max(near, default=0.0) <= 1.0 else [min(1.0, one) for one in near])
             self._shares = shares
         return self._affinities
+
+    def bound(self, kind: Callable[["SlotTable", ModelPart], Bound], part: ModelPart) -> Bound:
+        """What `kind` makes of this table and a trained part: made once, for terms are made anew at every snapshot."""
+        checksum, made = self._bound.get(kind, (b"", None))
+        if checksum != part.checksum:
+            made = kind(self, part)
+            self._bound[kind] = (part.checksum, made)
+        return cast("Bound", made)
 
     @cached_property
     def items(self) -> NDArray[np.uint32]:

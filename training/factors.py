@@ -1,12 +1,16 @@
 """Training of the collaborative part: who chose what becomes neighbours and factors of items."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.collaborative.part import CollaborativePart, Floats, array_of
-from schemas.models import Array
+from online_models.terms import hash_of_name
+from schemas.examples import Example, RewardKind
+from schemas.ids import UserId
+from schemas.models import Array, ModelPart, PartKind, Standing, checksum_of
 
 NEIGHBOURS = 32
 LAGS_MAX = 50
@@ -43,6 +47,43 @@ class Choices(NamedTuple):
     def first(self, count: int) -> "Choices":
         """The earliest of them."""
         return Choices(self.users[:count], self.items[:count], self.at_s[:count], self.liked[:count])
+
+
+def train_collaborative(examples: Sequence[Example], champion: ModelPart | None, seed: int) -> ModelPart:
+    """A collaborative part learnt from examples in the order of the log, warm from the champion.
+
+    Examples of bounces teach nothing. The same examples, champion and seed give the same bytes.
+    """
+    before = None if champion is None else CollaborativePart.of(champion)
+    arrays, settings = train_factors(choices_of(examples), seed, before)
+    return ModelPart(
+        workspace=examples[0].workspace,
+        kind=PartKind.COLLABORATIVE,
+        standing=Standing.CHAMPION,
+        number=1 if champion is None else champion.number + 1,
+        until_ms=max(example.ended_ms for example in examples),
+        arrays=arrays,
+        settings=settings,
+        checksum=checksum_of(arrays, settings),
+    )
+
+
+def choices_of(examples: Iterable[Example]) -> Choices:
+    """What examples say of choices: a variant that earned something was chosen, any other shown in vain."""
+    numbers: dict[UserId, int] = {}
+    rows = [
+        (numbers.setdefault(example.user, len(numbers)), hash_of_name(variant), example.at_ms / 1000, example.reward)
+        for example in examples
+        if example.kind is not RewardKind.BOUNCE
+        for variant in example.variants
+    ]
+    users, items, at_s, liked = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Choices(
+        np.array(users, np.int64),
+        np.array(items, np.uint32),
+        np.array(at_s, np.float64),
+        np.array(liked, np.float32),
+    )
 
 
 def train_factors(

@@ -6,7 +6,7 @@ decisions only.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.mappings.files import read_join
-from connectors.mappings.loading import load_mapping
-from connectors.mappings.model import ColumnValue, Evaluation
+from connectors.mappings.model import ColumnValue, Evaluation, Mapping
 from connectors.mappings.values import value_reader
 from foresend.evaluate.rows import LoggedDecision, read_decisions
 from online_models.collaborative import CollaborativePart, Ranker, take, taste_of
@@ -31,6 +30,8 @@ from training.factors import Choices, train_factors
 
 TOP = 10
 """Places that count."""
+TOLD_EVERY = 500
+Told = Callable[[int, int], None]
 
 
 class Ranking(msgspec.Struct, frozen=True):
@@ -54,23 +55,28 @@ class Ranking(msgspec.Struct, frozen=True):
     trainings: int
 
 
-def run(data: Path, mapping: Path, ablate: Sequence[str] = (), seed: int | None = None) -> Ranking:
+def evaluate_ranking(
+    data: Path, mapping: Mapping, told: Told | None = None, ablate: Sequence[str] = (), seed: int | None = None
+) -> Ranking:
     """Rank the true item of each decision of a folder.
 
+    told    is told how many decisions are done, and of how many
     ablate  names of signals or of terms (`online_models.collaborative.signals`) that count for nothing
     seed    of what is drawn; None: the mapping's
 
     Raises:
         ConfigError: the mapping names no catalogue, or a file of the folder cannot be used.
     """
-    evaluation = load_mapping(mapping).evaluation
+    evaluation = mapping.evaluation
     if evaluation is None or not evaluation.is_catalog:
-        raise ConfigError(f"file {mapping}: expected an `evaluation` with `catalog: true`, got none")
+        raise ConfigError(f"file {mapping.path}: expected an `evaluation` with `catalog: true`, got none")
     decisions = read_decisions(data, evaluation)
     judge = _Judge(
         evaluation, catalogue_of(data, evaluation, decisions), ablate, evaluation.seed if seed is None else seed
     )
-    for decision in decisions:
+    for done, decision in enumerate(decisions):
+        if told is not None and not done % TOLD_EVERY:
+            told(done, len(decisions))
         judge.judge(decision)
     return judge.result(data.name)
 

@@ -17,8 +17,14 @@ CANDIDATES = 600
 STAMP_BYTES = 8
 
 
+def _ranker_of(table: SlotTable, part: ModelPart) -> Ranker:
+    ranker = Ranker(table)
+    ranker.use(CollaborativePart.of(part))
+    return ranker
+
+
 class CatalogTerm:
-    """Scores the items of a catalogue; made once for each table and part.
+    """Scores the items of a catalogue.
 
     Raises:
         SchemaError: the part is not of the shape that it should have.
@@ -27,8 +33,7 @@ class CatalogTerm:
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
         self._table = table
         self._checksum = part.checksum
-        self.ranker = Ranker(table)
-        self.ranker.use(CollaborativePart.of(part))
+        self.ranker = table.bound(_ranker_of, part)
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
         """See `Term`. What is scored is log-odds of being chosen, against the other items."""

@@ -110,6 +110,13 @@ class CollaborativePart:
         factors = self.factors.astype(np.float64)
         return factors.T @ factors + self.ridge * np.eye(factors.shape[1])
 
+    @cached_property
+    def units(self) -> Floats:
+        """The factors of each item at length 1; 0 where it has none."""
+        lengths: Floats = np.linalg.norm(self.factors, axis=1, keepdims=True)
+        units: Floats = self.factors / np.maximum(lengths, np.float32(1e-9))
+        return units
+
     def user_factors(self, chosen: Floats, weights: Floats) -> Floats:
         """A person's factors x for the items chosen: the minimum of Σ c (p - x·y)² + ridge |x|² over all items.
 

@@ -1,7 +1,7 @@
 """The collaborative term of an ordinary slot: how a person took to items that the same people choose."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,18 @@ HALF_LIFE_S = 30 * 86_400.0
 """Time after which what a person met counts half."""
 DEVIATION = 0.5
 """In log-odds, of people's taste for a variant, before anything is known of a person."""
+
+
+class _Bound(NamedTuple):
+    """A part, and which of its rows each of a table's variants is; -1: none."""
+
+    part: CollaborativePart
+    rows: Rows
+
+
+def _bind(table: SlotTable, part: ModelPart) -> _Bound:
+    read = CollaborativePart.of(part)
+    return _Bound(read, read.rows_of(table.items))
 
 
 class CollaborativeTerm:
@@ -29,10 +41,8 @@ class CollaborativeTerm:
     """
 
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
-        self._part = CollaborativePart.of(part)
         self._table = table
-        lengths = np.linalg.norm(self._part.factors, axis=1, keepdims=True)
-        self._units: Floats = self._part.factors / np.maximum(lengths, np.float32(1e-9))
+        self._part, self._rows = table.bound(_bind, part)
         self._curvature = self._part.base * (1.0 - self._part.base)
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
@@ -58,23 +68,17 @@ class CollaborativeTerm:
     def _met(self, person: Person, rows: Sequence[int] | None) -> tuple[list[Met], Floats]:
         """The items that the person met and the part knows, and the similarity of each to each variant."""
         items = taste_of(person.models.taste).items
+        if not items:
+            return [], _NONE
         places = self._part.rows_of([one.item for one in items])
         known = np.flatnonzero(places >= 0)
-        asked = self._places if rows is None else self._places[list(rows)]
-        return [items[place] for place in known.tolist()], self._similarities(places[known], asked)
-
-    @cached_property
-    def _places(self) -> Rows:
-        """Of each variant its row in the part; -1 where the part does not know it."""
-        return self._part.rows_of(self._table.items)
-
-    def _similarities(self, met: Rows, asked: Rows) -> Floats:
-        """Of each item met to each variant asked for, from 0 to 1; 0 to itself, and to what the part does not know."""
-        if not len(met):
-            return np.zeros((0, len(asked)), np.float32)
-        similar: Floats = np.maximum(self._units[met] @ self._units[asked].T, np.float32(0.0))
-        similar[(met[:, None] == asked) | (asked < 0)] = 0.0
-        return similar
+        if not len(known):
+            return [], _NONE
+        units, wanted = self._part.units, self._rows if rows is None else self._rows[list(rows)]
+        similar: Floats = np.maximum(units[places[known]] @ units[wanted].T, np.float32(0.0))
+        similar[:, wanted < 0] = 0.0
+        similar[places[known][:, None] == wanted[None, :]] = 0.0
+        return [items[place] for place in known.tolist()], similar
 
     def _faded(self, met: Sequence[Met], at_ms: int) -> tuple[Floats, Floats]:
         """For each item how much more it was liked than is usual, and how often it was met; the past counts less."""
@@ -82,3 +86,6 @@ class CollaborativeTerm:
         fade = 0.5 ** (np.maximum(at_ms / 1000.0 - found[:, 0], 0.0) / HALF_LIFE_S)
         liked = fade * (found[:, 2] - self._part.base * found[:, 1])
         return liked.astype(np.float32), (fade * found[:, 1]).astype(np.float32)
+
+
+_NONE: Floats = np.zeros((0, 0), np.float32)

@@ -5,10 +5,13 @@ import pytest
 
 from online_models.collaborative import CollaborativePart
 from online_models.terms import hash_of_name
+from schemas.examples import Example, RewardKind
+from schemas.ids import SendId, SlotName, TemplateName, UserId, VariantId, WorkspaceId
 from schemas.models import Array
 from tests.support.choices import CIRCLES, choices_of, part_of
 from training import factors
-from training.factors import Choices, train_factors
+from training.factors import Choices, train_collaborative, train_factors
+from training.factors import choices_of as choices_of_examples
 
 
 def circle_of(part: CollaborativePart, items: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -94,3 +97,47 @@ def test_few_choices_give_a_part_that_can_be_read(count: int) -> None:
     choices = choices_of(3, 40, 1, seed=1).first(count)
     part = CollaborativePart.read(*train_factors(choices, seed=1))
     assert len(part.items) <= count
+
+
+def example(user: str, variant: str, reward: float, kind: RewardKind, at_ms: int) -> Example:
+    return Example(
+        workspace=WorkspaceId("shop"),
+        user=UserId(user),
+        send_id=SendId(f"s{at_ms}"),
+        template=TemplateName("letter"),
+        at_ms=at_ms,
+        ended_ms=at_ms + 10,
+        slots=(SlotName("hero"),),
+        variants=(VariantId(variant),),
+        affinities=(0.0,),
+        vector=b"",
+        propensity=1.0,
+        kind=kind,
+        reward=reward,
+    )
+
+
+def test_examples_become_choices_but_for_bounces() -> None:
+    told = [
+        example("ann", "jazz", 1.0, RewardKind.CLICK, 1_000),
+        example("bob", "jazz", 0.0, RewardKind.BOUNCE, 2_000),
+        example("bob", "folk", 0.0, RewardKind.NONE, 3_000),
+        example("ann", "folk", 1.0, RewardKind.CLICK, 4_000),
+    ]
+    choices = choices_of_examples(told)
+    assert choices.users.tolist() == [0, 1, 0]
+    assert choices.items.tolist() == [hash_of_name(name) for name in ("jazz", "folk", "folk")]
+    assert choices.at_s.tolist() == [1.0, 3.0, 4.0]
+    assert choices.liked.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_a_part_is_trained_from_examples_and_counted_on_from_the_champion() -> None:
+    told = [
+        example(f"u{n % 7}", f"v{n % 5}", float(n % 3 == 0), RewardKind.CLICK if n % 3 == 0 else RewardKind.NONE, n)
+        for n in range(60)
+    ]
+    first = train_collaborative(told, None, 1)
+    second = train_collaborative(told, first, 1)
+    first.check()
+    assert (first.number, second.number, first.until_ms) == (1, 2, 69)
+    assert first == train_collaborative(told, None, 1)

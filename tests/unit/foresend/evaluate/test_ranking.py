@@ -1,5 +1,6 @@
 """Ranking the true next item among others."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from connectors.mappings.loading import load_mapping
 from foresend.evaluate import ranking
-from foresend.evaluate.ranking import catalogue_of, run
+from foresend.evaluate.ranking import Ranking, catalogue_of, evaluate_ranking
 from foresend.evaluate.rows import read_decisions
 from schemas.errors import ConfigError
 from schemas.ids import VariantId
@@ -51,6 +52,10 @@ def folder_of(path: Path, count: int, mapping: str = MAPPING) -> tuple[Path, Pat
     (path / "items.csv").write_text("item,kind,title\n" + "\n".join(items) + "\n")
     (path / "mapping.yaml").write_text(mapping)
     return path, path / "mapping.yaml"
+
+
+def run(data: Path, mapping: Path, ablate: Sequence[str] = (), seed: int | None = None) -> Ranking:
+    return evaluate_ranking(data, load_mapping(mapping), ablate=ablate, seed=seed)
 
 
 def test_a_circle_is_found_out(tmp_path: Path) -> None:

@@ -96,3 +96,11 @@ def test_a_part_without_items_says_nothing() -> None:
     )
     term = CollaborativeTerm(table(), part_of(empty, {"alpha": 1.0, "ridge": 1.0}))
     assert list(term.score(person(("jazz", 1.0))).values) == [0.0] * 4
+
+
+def test_a_part_is_read_once_for_a_table_however_often_the_term_is_made() -> None:
+    shown, champion = table(), part()
+    first, again = CollaborativeTerm(shown, champion), CollaborativeTerm(shown, champion)
+    assert first._part is again._part
+    other = part_of(champion.arrays, {**champion.settings, "base": 0.3})
+    assert CollaborativeTerm(shown, other)._part.base == 0.3
