@@ -12,6 +12,7 @@ from online_models.prior.statistics import PriorStatistics
 from online_models.scoring import Scorers
 from online_models.slot_model import UserModels
 from online_models.terms import Person, Situation, SlotTable
+from online_models.trained import NOTHING_TRAINED
 from online_models.vector import situation_of, vector_of
 from schemas.ids import VariantId
 from schemas.models import SNAPSHOT_BYTES_MAX, ModelSnapshot, SlotPrior
@@ -60,7 +61,7 @@ class Chooser:
         prior = SlotPrior(learnt=together.snapshot(SNAPSHOT_BYTES_MAX), examples=together.examples)
         snapshot = ModelSnapshot(WORKSPACE, together.examples, {f"{TEMPLATE}/{SLOT}": prior})
         self._choosing = choosing
-        self._scorer = Scorers(snapshot, {}, choosing.settings.learning).of(choosing.table)
+        self._scorer = Scorers(snapshot, NOTHING_TRAINED, choosing.settings.learning).of(choosing.table)
         self._known: dict[Situation, tuple[float, ...]] = {}
 
     def probabilities(self, decision: LoggedDecision) -> tuple[float, ...]:

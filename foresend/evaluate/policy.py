@@ -109,20 +109,26 @@ def _columns(
     decisions: Sequence[LoggedDecision], evaluation: Evaluation, variants: tuple[VariantId, ...], seed: int
 ) -> _Logged:
     count = len(decisions)
-    if count < evaluation.folds:
-        raise ConfigError(f"expected at least one row for each of {evaluation.folds} folds, got {count} rows")
+    if ENGINE in variants:
+        raise ConfigError(f"expected variants of other names than {ENGINE}: that is the engine's policy")
     index = {variant: number for number, variant in enumerate(variants)}
-    order = list(range(count))
-    Random(seed).shuffle(order)
-    folds = np.empty(count, np.int64)
-    folds[order] = np.arange(count) % evaluation.folds
     return _Logged(
         variants,
         np.array([index[decision.variant] for decision in decisions]),
-        folds,
+        _folds(decisions, evaluation.folds, seed),
         np.full(count, evaluation.propensity),
         {name: np.array([one.outcomes[name] for one in decisions]) for name in evaluation.outcomes},
     )
+
+
+def _folds(decisions: Sequence[LoggedDecision], folds: int, seed: int) -> NDArray[np.int64]:
+    """A fold for each row, shape (n,): all rows of a person are in one."""
+    people = list(dict.fromkeys(decision.user for decision in decisions))
+    if len(people) < folds:
+        raise ConfigError(f"expected at least one person for each of {folds} folds, got {len(people)}")
+    Random(seed).shuffle(people)
+    fold_of = {user: number % folds for number, user in enumerate(people)}
+    return np.array([fold_of[decision.user] for decision in decisions])
 
 
 def _engine(decisions: Sequence[LoggedDecision], choosing: Choosing, folds: NDArray[np.int64]) -> FloatArray:

@@ -6,8 +6,10 @@ from random import Random
 import msgspec
 import pytest
 
-from foresend.evaluate.policy import ENGINE, PolicyResult, run
+from foresend.evaluate.policy import ENGINE, PolicyResult, _folds, run
+from foresend.evaluate.rows import LoggedDecision
 from schemas.errors import ConfigError
+from schemas.ids import UserId, VariantId
 
 MAPPING = """
 version: 1
@@ -115,7 +117,24 @@ def test_rows_of_unknown_odds_are_refused(tmp_path: Path) -> None:
         list(run(data, mapping))
 
 
-def test_fewer_rows_than_folds_are_refused(tmp_path: Path) -> None:
+def test_fewer_people_than_folds_are_refused(tmp_path: Path) -> None:
     data, mapping = folder_of(tmp_path, RATES, rows=2)
-    with pytest.raises(ConfigError, match="at least one row for each of 3 folds"):
+    with pytest.raises(ConfigError, match="at least one person for each of 3 folds"):
         list(run(data, mapping))
+
+
+def test_a_variant_of_the_engines_name_is_refused(tmp_path: Path) -> None:
+    data, mapping = folder_of(tmp_path, RATES, rows=30)
+    (data / "rows.csv").write_text((data / "rows.csv").read_text().replace("jazz", "foresend"))
+    with pytest.raises(ConfigError, match="variants of other names"):
+        list(run(data, mapping))
+
+
+def test_a_persons_rows_are_in_one_fold() -> None:
+    chance = Random(1)
+    rows = [
+        LoggedDecision(row, UserId(str(chance.randint(1, 20))), 0, VariantId("a"), (), {}, {}, {}) for row in range(200)
+    ]
+    folds = _folds(rows, 4, seed=1).tolist()
+    assert len({(one.user, fold) for one, fold in zip(rows, folds, strict=True)}) == len({one.user for one in rows})
+    assert set(folds) == {0, 1, 2, 3}
