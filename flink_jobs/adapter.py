@@ -17,6 +17,12 @@ OUTPUT_TYPE = Types.ROW_NAMED(["key", "value"], [Types.STRING(), Types.PRIMITIVE
 DEAD_LETTERS = OutputTag("dead-letters", OUTPUT_TYPE)
 SIDES = {topic.name: OutputTag(topic.name, OUTPUT_TYPE) for topic in (PROFILES, EXAMPLES, RELAYS)}
 """Topics beside the main output. Each is declared in the job's drawing, with its sink."""
+RECORD_TYPE = Types.ROW(
+    [Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.INT(), Types.LONG()]
+)
+"""Key, value, partition and offset of a record; its log time is the row's own timestamp."""
+HANDED_ON = OutputTag("handed-on", Types.ROW([Types.STRING(), RECORD_TYPE]))
+"""Examples once more, by their workspace: what the population learner reads, behind an exchange."""
 
 KEY, VALUE, PARTITION, OFFSET = range(4)
 """Columns of the rows that `kafka_tables.keyed_log` gives; log time is the row's own timestamp."""
@@ -50,7 +56,8 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, row: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row | tuple[OutputTag, Row]]:
         """Apply one record of the log."""
-        position = Position(ctx.timestamp(), row[PARTITION], row[OFFSET])
+        # What another operator hands on has no time of its own.
+        position = Position(ctx.timestamp() or 0, row[PARTITION], row[OFFSET])
         record = InputRecord(bytes(row[KEY] or b""), bytes(row[VALUE] or b""), position)
         try:
             outcome = self._step.on_record(self._cells, record)
@@ -58,16 +65,18 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
             key, value = dead_letter_record(dead_letter(self._program.source, record, error, self._code_version))
             yield DEAD_LETTERS, Row(key.decode(), value)
             return
-        yield from self._perform(outcome, ctx)
+        yield from self._perform(outcome, position, ctx)
 
     def on_timer(
         self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
     ) -> Iterator[Row | tuple[OutputTag, Row]]:
         """Apply what has become due."""
         outcome = self._step.on_deadline(self._cells, ctx.get_current_key(), timestamp)
-        yield from self._perform(outcome, ctx)
+        yield from self._perform(outcome, Position(timestamp, 0, 0), ctx)
 
-    def _perform(self, outcome: Outcome, ctx: KeyedProcessFunction.Context) -> Iterator[Row | tuple[OutputTag, Row]]:
+    def _perform(
+        self, outcome: Outcome, position: Position, ctx: KeyedProcessFunction.Context
+    ) -> Iterator[Row | tuple[OutputTag, Row]]:
         if outcome.wake_at_ms != outcome.woken_at_ms:
             timers = ctx.timer_service()
             if outcome.woken_at_ms:
@@ -79,6 +88,10 @@ class KeyedStepAdapter(KeyedProcessFunction):  # type: ignore[misc]
             row.set_row_kind(RowKind.DELETE if output.value is None else RowKind.UPDATE_AFTER)
             side = SIDES.get(output.topic)
             yield row if side is None else (side, row)
+            if output.topic == EXAMPLES.name and output.value is not None:
+                workspace = output.key.partition(b"|")[0].decode()
+                record = Row(output.key, output.value, position.partition, position.offset)
+                yield HANDED_ON, Row(workspace, record)
 
 
 class _Cells:

@@ -7,12 +7,10 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import ChangelogMode, DataTypes, Schema, StatementSet, StreamTableEnvironment
 
 from connectors.kafka.settings import KafkaSettings
+from flink_jobs.adapter import RECORD_TYPE
 from flink_jobs.records import MALFORMED, STATE_KEY
 
 UPSERT = "upsert-kafka"
-BYTES_TYPE = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD_TYPE = Types.ROW([BYTES_TYPE, BYTES_TYPE, Types.INT(), Types.LONG()])
-"""Key, value, partition and offset of a record; its log time is the row's own timestamp."""
 
 
 def keyed_log(tables: StreamTableEnvironment, kafka: KafkaSettings, topic: str, group: str) -> KeyedStream:
@@ -53,6 +51,11 @@ def keyed_log(tables: StreamTableEnvironment, kafka: KafkaSettings, topic: str, 
     # The table's own type is unknown to PyFlink's operators; these are the classes that it hands out.
     row = Types.ROW([Types.STRING(), RECORD_TYPE, Types.INSTANT()])
     stream._j_data_stream.getTransformation().setOutputType(row.get_java_type_info())  # noqa: SLF001
+    return keyed_records(stream)
+
+
+def keyed_records(stream: DataStream) -> KeyedStream:
+    """Rows that begin with a state key and a record, keyed by the first and reduced to the second."""
     by_first_field = get_gateway().jvm.KeyByKeySelector()
     key_type = Types.ROW([Types.STRING()]).get_java_type_info()
     return KeyedStream(stream._j_data_stream.keyBy(by_first_field, key_type), RECORD_TYPE, stream)  # noqa: SLF001

@@ -2,8 +2,6 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from connectors.kafka.settings import KafkaSettings
@@ -11,6 +9,7 @@ from connectors.kafka.world_topics import library_topic, models_topic
 from online_models.menus import Menu, Menus, Offers
 from online_models.policies.choosing import policy_of
 from online_models.scoring import Scorers
+from online_models.trained import NOTHING_TRAINED, Trained
 from schemas.errors import ConfigError, UnknownWorkspace
 from schemas.ids import FieldName, TemplateName, WorkspaceId
 from schemas.library import Release, Template
@@ -20,6 +19,8 @@ from templates.library import Library
 
 WORLDS_KEPT_MAX = 16
 """Compiled worlds kept: the newest of each workspace, and those that late events still name."""
+TRAINED_KEPT_MAX = 4
+"""Sets of trained parts kept: they may take some megabytes each."""
 _log = logging.getLogger(__name__)
 
 
@@ -41,18 +42,18 @@ class World:
         self,
         shelf: Shelf,
         models: ModelSnapshot,
-        parts: Mapping[PartKind, ModelPart],
+        trained: Trained = NOTHING_TRAINED,
         without: frozenset[str] = frozenset(),
     ) -> None:
         self.library = shelf.library
         self.models = models
-        self.parts = parts
+        self.trained = trained
         self.settings = self.library.release.settings
         self.templates: tuple[Template, ...] = self.library.release.templates
         self.template_names = frozenset(template.name for template in self.templates)
         self.policy = policy_of(self.settings.policy)
         self.shown_traits = frozenset(FieldName(f.name) for template in self.templates for f in template.fields)
-        scorers = Scorers(models, parts, self.settings.learning, without)
+        scorers = Scorers(models, trained, self.settings.learning, without)
         self._menus = {name: Menus(offers, scorers) for name, offers in shelf.offers.items()}
 
     def menu(self, template: TemplateName, at_ms: int) -> Menu:
@@ -81,6 +82,7 @@ class WorldReader:
         self._models = models_topic(settings)
         self._shelves: OrderedDict[int, Shelf] = OrderedDict()
         self._worlds: OrderedDict[_Place, World] = OrderedDict()
+        self._trained: OrderedDict[tuple[int | None, ...], Trained] = OrderedDict()
         self._by_ref: dict[tuple[WorkspaceId, WorldRef], World] = {}
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
@@ -117,11 +119,9 @@ class WorldReader:
     def _compiled(self, workspace: WorkspaceId, place: "_Place") -> World:
         world = self._worlds.pop(place, None)
         if world is None:
-            numbered = zip(PartKind, place.parts, strict=True)
-            parts = {kind: self._models.record(at, ModelPart) for kind, at in numbered if at is not None}
             at = place.snapshot
             snapshot = no_models(workspace) if at is None else self._models.record(at, ModelSnapshot)
-            world = World(self._shelf(place.release), snapshot, parts)
+            world = World(self._shelf(place.release), snapshot, self._trained_of(place.parts))
         self._worlds[place] = world
         while len(self._worlds) > WORLDS_KEPT_MAX:
             self._worlds.popitem(last=False)
@@ -134,6 +134,17 @@ class WorldReader:
             self._shelves.popitem(last=False)
         return shelf
 
+    def _trained_of(self, parts_at: tuple[int | None, ...]) -> Trained:
+        """The trained parts at these offsets: laid out once, and kept over the snapshots that come meanwhile."""
+        trained = self._trained.pop(parts_at, None)
+        if trained is None:
+            numbered = zip(PartKind, parts_at, strict=True)
+            trained = Trained({kind: self._models.record(at, ModelPart) for kind, at in numbered if at is not None})
+        self._trained[parts_at] = trained
+        while len(self._trained) > TRAINED_KEPT_MAX:
+            self._trained.popitem(last=False)
+        return trained
+
 
 class _Place(NamedTuple):
     """Offsets of a release, a snapshot, and a part of each kind."""
@@ -143,15 +154,13 @@ class _Place(NamedTuple):
     parts: tuple[int | None, ...]
 
 
-def make_world(
-    release: Release, snapshot: ModelSnapshot | None, parts: Mapping[PartKind, ModelPart] = MappingProxyType({})
-) -> World:
+def make_world(release: Release, snapshot: ModelSnapshot | None, trained: Trained = NOTHING_TRAINED) -> World:
     """The world of a release and models; without a snapshot, of the default priors.
 
     Raises:
         ConfigError: the release cannot be rendered or its policy is unknown.
     """
-    return World(Shelf(Library(release)), snapshot or no_models(release.workspace), parts)
+    return World(Shelf(Library(release)), snapshot or no_models(release.workspace), trained)
 
 
 def no_models(workspace: WorkspaceId) -> ModelSnapshot:

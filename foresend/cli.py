@@ -19,6 +19,7 @@ COMMANDS = {
     "models": "foresend.commands.models",
     "features": "foresend.commands.features",
     "contacts": "foresend.commands.contacts",
+    "evaluate": "foresend.commands.evaluate",
     "replay": "foresend.commands.replay",
     "verify": "foresend.commands.verify",
     "agents": "foresend.commands.agents",

@@ -4,12 +4,15 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from online_models.content import ContentTerm, features_of
+from online_models.content import ContentTerm
+from online_models.prior import PriorTerm
+from online_models.stacking import Stack
 from online_models.terms import Person, SlotTable, Term, TermScores
+from online_models.trained import Trained
 from schemas.decisions import TERMS
 from schemas.ids import VariantId
 from schemas.library import LearningSettings
-from schemas.models import ModelPart, ModelSnapshot, PartKind, SlotPrior
+from schemas.models import ModelSnapshot, SlotPrior
 
 
 class SlotScores(NamedTuple):
@@ -38,10 +41,11 @@ class SlotScorer:
     Built once for each slot and world, so that scoring a user looks up nothing but what is his own.
     """
 
-    __slots__ = ("_content", "_table", "_terms")
+    __slots__ = ("_content", "_stack", "_table", "_terms")
 
-    def __init__(self, table: SlotTable, terms: Sequence[Term], content: ContentTerm) -> None:
+    def __init__(self, table: SlotTable, terms: Sequence[Term], content: ContentTerm, stack: Stack) -> None:
         self._table = table
+        self._stack = stack
         self._content = content
         self._terms = tuple(terms)
 
@@ -59,7 +63,7 @@ class SlotScorer:
         for number, one in enumerate(scored):
             terms[number::count] = array("f", one.values)
         experience = self._content.experience(person)
-        weights = array("f", [1.0] * count + [0.0])
+        weights = array("f", self._stack.weights(experience, count))
         return SlotScores(
             variants,
             weighted(terms, weights),
@@ -112,12 +116,12 @@ class Scorers:
     def __init__(
         self,
         models: ModelSnapshot,
-        parts: Mapping[PartKind, ModelPart],
+        trained: Trained,
         settings: LearningSettings,
         without: frozenset[str] = frozenset(),
     ) -> None:
         self._models = models
-        self._parts = parts
+        self._trained = trained
         self._settings = settings
         self._without = without
 
@@ -125,28 +129,15 @@ class Scorers:
         """The scorer of a slot."""
         prior = self._models.prior_of(table.template, table.slot)
         content = ContentTerm(table, self._settings)
-        terms: tuple[Term, ...] = (PriorTerm(table, prior), content)
-        kept = [Absent(table) if name in self._without else term for name, term in zip(TERMS, terms, strict=False)]
-        return SlotScorer(table, kept, content)
-
-
-class PriorTerm:
-    """The population's logit: a bias, and a weight for each named feature of a variant."""
-
-    __slots__ = ("_near_weight", "_of_variants", "_table")
-
-    def __init__(self, table: SlotTable, prior: SlotPrior) -> None:
-        self._table = table
-        self._near_weight = prior.weights.get("affinity", 0.0)
-        columns = zip(table.variants, table.tags, strict=True)
-        self._of_variants = [prior_logit(prior, features_of(variant, tags, 0.0)) for variant, tags in columns]
-
-    def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
-        """See `Term`."""
-        affinities, near_weight = self._table.affinities(person.shares), self._near_weight
-        values = [own + near_weight * near for own, near in zip(self._of_variants, affinities, strict=True)]
-        chosen = values if rows is None else [values[row] for row in rows]
-        return TermScores(chosen, (0.0,) * len(chosen))
+        terms: list[Term | None] = [PriorTerm(table, prior, self._settings), content, *self._trained.terms(table)]
+        while terms[-1] is None:
+            terms.pop()
+        kept = [
+            Absent(table) if term is None or name in self._without else term
+            for name, term in zip(TERMS, terms, strict=False)
+        ]
+        stack = Stack.of(b"" if "stack" in self._without else prior.stack)
+        return SlotScorer(table, kept, content, stack)
 
 
 def prior_logit(prior: SlotPrior, x: Mapping[str, float]) -> float:

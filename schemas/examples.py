@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.codec import Upgrade, Versioned
 from schemas.ids import SendId, SlotName, Tag, TemplateName, UserId, VariantId, WorkspaceId
+from schemas.worlds import WorldRef
 
 
 class RewardKind(StrEnum):
@@ -33,6 +34,7 @@ class Example(Versioned, frozen=True):
     tags        slot by slot those of the variant shown
     assessed    float32, shape (slots, len(ASSESSED)): how the decision saw what was shown; empty: not told
     grade       how well it did, from 0 to 1, where more was told than what it earned
+    world       in which it ended: its settings say how the vector is read
     """
 
     SCHEMA_VERSION: ClassVar[int] = 2
@@ -55,3 +57,4 @@ class Example(Versioned, frozen=True):
     tags: tuple[tuple[Tag, ...], ...] = ()
     assessed: bytes = b""
     grade: float | None = None
+    world: WorldRef = WorldRef()

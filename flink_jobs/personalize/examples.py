@@ -43,5 +43,6 @@ def record(
         tags=tuple([variant.tags if variant else () for variant in variants]),
         assessed=exposure.assessed,
         grade=grade,
+        world=state.profile.world,
     )
     effects.outputs.append(Output(join_key(workspace, user, exposure.send_id), example, EXAMPLES.name))

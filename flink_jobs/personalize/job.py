@@ -9,13 +9,15 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from connectors.kafka.settings import KafkaSettings
-from flink_jobs.adapter import DEAD_LETTERS, OUTPUT_TYPE, SIDES, KeyedStepAdapter
-from flink_jobs.kafka_tables import keyed_log, side_output, upsert_sink
+from flink_jobs.adapter import DEAD_LETTERS, HANDED_ON, OUTPUT_TYPE, SIDES, KeyedStepAdapter
+from flink_jobs.kafka_tables import keyed_log, keyed_records, side_output, upsert_sink
 from flink_jobs.personalize.program import Personalize
+from flink_jobs.population.program import LearnPopulation
 from flink_jobs.records import KeyedProgram
 from schemas import topics
 
 NAME = "personalize"
+LEARNER = "population"
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,13 @@ class JobSettings:
     secret: bytes = b""
 
 
-def draw(env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedProgram | None = None) -> StatementSet:
-    """Draw the job; nothing runs until it is executed. `program`: what runs in place of the job's own."""
+def draw(
+    env: StreamExecutionEnvironment,
+    settings: JobSettings,
+    program: KeyedProgram | None = None,
+    learner: KeyedProgram | None = None,
+) -> StatementSet:
+    """Draw the job; nothing runs until it is executed. `program`, `learner`: what runs in place of the job's own."""
     tables = StreamTableEnvironment.create(env)
     statements = tables.create_statement_set()
 
@@ -48,10 +55,18 @@ def draw(env: StreamExecutionEnvironment, settings: JobSettings, program: KeyedP
         .uid(NAME)
         .name(NAME)
     )
-    dead_letters = side_output(communications, DEAD_LETTERS)
+    # Behind an exchange, so in a thread of its own: never two Python operators in one chain (docs/adr/0018).
+    snapshots = (
+        keyed_records(side_output(communications, HANDED_ON))
+        .process(KeyedStepAdapter(learner or LearnPopulation(settings.kafka)), OUTPUT_TYPE)
+        .uid(LEARNER)
+        .name(LEARNER)
+    )
+    dead_letters = side_output(communications, DEAD_LETTERS).union(side_output(snapshots, DEAD_LETTERS))
 
     upsert_sink(tables, statements, settings.kafka, communications, topics.COMMUNICATIONS.name)
     upsert_sink(tables, statements, settings.kafka, dead_letters, topics.DEAD_LETTERS.name)
+    upsert_sink(tables, statements, settings.kafka, snapshots, topics.MODELS.name)
     for topic, tag in SIDES.items():
         upsert_sink(tables, statements, settings.kafka, side_output(communications, tag), topic)
     return statements

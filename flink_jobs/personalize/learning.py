@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.examples import record
+from flink_jobs.personalize.following import follow_reward
 from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposure, OpenExposures
@@ -122,6 +123,7 @@ def close(
     if kind is not RewardKind.BOUNCE:
         reward = float(kind is RewardKind.CLICK)
         learn_from(state, exposure, world, reward if grade is None else grade)
+        follow_reward(state, exposure, world, at_ms, reward, grade)
 
 
 def learn_from(state: UserState, exposure: OpenExposure, world: World, target: float) -> None:

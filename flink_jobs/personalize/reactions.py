@@ -7,6 +7,7 @@ meanwhile may still show that a machine made it. How, and what escapes, stands i
 from msgspec.structs import replace
 
 from flink_jobs.personalize.effects import Effects
+from flink_jobs.personalize.following import follow_event
 from flink_jobs.personalize.learning import delivered, end_of_window, keep_open, reward, told, void
 from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.telling import tell_later
@@ -138,6 +139,7 @@ def _count(
     causes = {"learnt"} if send_id and reward(state, send_id, at_ms, world, effects) else set()
     if not hidden:
         observe(state.profile, event, world.settings)
+        follow_event(state, event, world, at_ms)
         tell_later(state, at_ms)
     return causes
 

@@ -12,6 +12,7 @@ from flink_jobs.personalize.consent import (
     withhold,
 )
 from flink_jobs.personalize.effects import Effects
+from flink_jobs.personalize.following import follow_event
 from flink_jobs.personalize.identity import become_person, goes_on, handed_by, pass_on, tells_person
 from flink_jobs.personalize.learning import open_exposure
 from flink_jobs.personalize.linked import remember_linked
@@ -182,4 +183,5 @@ def _learn(state: UserState, event: Event, position: Position, world: World, eff
     if event.name in REACTIONS:
         return react(state, event, position, world, effects)
     observe(profile, event, world.settings)
+    follow_event(state, event, world, position.log_ms)
     return set()

@@ -57,7 +57,7 @@ class BlankWorlds:
     """`Worlds` of one release whose messages are empty."""
 
     def __init__(self, release: Release, snapshot: ModelSnapshot | None) -> None:
-        self._world = World(Shelf(_BlankLibrary(release)), snapshot or no_models(release.workspace), {})
+        self._world = World(Shelf(_BlankLibrary(release)), snapshot or no_models(release.workspace))
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:  # noqa: ARG002 - whatever is asked for
         """See `Worlds`."""

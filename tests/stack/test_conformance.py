@@ -9,6 +9,7 @@ from connectors.kafka.log_reader import read_log
 from connectors.kafka.publishing import publish_release, publish_snapshot
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
+from flink_jobs.population.step import PopulationStep
 from flink_jobs.records import InputRecord, OutputRecord
 from foresend.jobs import job_order
 from foresend.local.broker import Broker
@@ -22,8 +23,9 @@ from schemas.errors import Reason
 from schemas.events import Event
 from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
-from schemas.topics import DEAD_LETTERS, EXAMPLES, PROFILES, replay_topic
+from schemas.topics import DEAD_LETTERS, EXAMPLES, MODELS, PROFILES, replay_topic
 from schemas.worlds import WorldRef
+from tests.support.cells import Cells
 from tests.support.events import DAY_MS, START_MS, WORKSPACE, clicked, erased, exposed, rated
 from tests.support.fixed_worlds import FixedProgram
 from tests.support.logs import behaviour, settled, write_heartbeats, write_log, written_communications, written_to
@@ -42,7 +44,9 @@ def test_one_script_gives_equal_output_in_harness_oracle_and_flink(
     kafka = KafkaSettings(own_broker.bootstrap)
     ensure_topics(kafka)
     ensure_topics(kafka, [LOG])
-    program = _publish_worlds(kafka, sample_release)
+    learning = replace(sample_release.settings.learning, snapshot_every=1)
+    settings = replace(sample_release.settings, learning=learning)
+    program = _publish_worlds(kafka, replace(sample_release, settings=settings))
     _write_script(kafka, program)
 
     with MiniCluster(tmp_path / "job", {"execution.checkpointing.interval": "1 s"}) as flink:
@@ -60,6 +64,7 @@ def test_one_script_gives_equal_output_in_harness_oracle_and_flink(
     for topic in (PROFILES, EXAMPLES):
         assert written_to(kafka, topic) == _by_key(harness.told[topic.name])
         assert harness.told[topic.name], f"nothing was told in {topic.name}"
+    assert _learnt(kafka) == _learnt_of(harness, program)
     assert _places(refused_in_flink) == _places(harness.dead_letters)
     assert {letter.payload for letter in refused_in_flink} > set(POISON)
     assert [letter.reason for letter in refused_in_flink].count(Reason.UNKNOWN_WORLD) == 1
@@ -73,6 +78,20 @@ def _by_key(outputs: list[OutputRecord]) -> dict[bytes, list[bytes | None]]:
     for output in outputs:
         found.setdefault(output.key, []).append(output.value)
     return found
+
+
+def _learnt(kafka: KafkaSettings) -> list[bytes]:
+    """The population's snapshots that the job published."""
+    return [record.value for record in read_log(kafka, MODELS.name)][1:]
+
+
+def _learnt_of(harness: OperatorHarness, program: FixedProgram) -> list[bytes]:
+    """What the population's step makes of the examples that were handed on: all are one person's, so in one order."""
+    settings = decode(Release, program.releases[0]).settings
+    step, cells = PopulationStep(lambda *_: settings, "test"), Cells()
+    found = [output.value for record in harness.handed_on for output in step.on_record(cells, record).outputs]
+    assert len(found) == len(harness.handed_on) > 1
+    return [value for value in found if value is not None]
 
 
 def _publish_worlds(kafka: KafkaSettings, release: Release) -> FixedProgram:

@@ -14,7 +14,7 @@ import cloudpickle
 from pyflink.common import Row, RowKind
 from pyflink.datastream import OutputTag
 
-from flink_jobs.adapter import DEAD_LETTERS, SIDES, KeyedStepAdapter
+from flink_jobs.adapter import DEAD_LETTERS, HANDED_ON, SIDES, KeyedStepAdapter
 from flink_jobs.cells import CellName
 from flink_jobs.records import InputRecord, KeyedProgram, OutputRecord, state_key_of
 from schemas.codec import decode
@@ -29,7 +29,8 @@ Snapshot = tuple[dict[str, dict[str, bytes]], list[tuple[int, str]]]
 class OperatorHarness:
     """One operator instance.
 
-    `outputs` (communications), `told` (each other topic) and `dead_letters` grow as records are sent.
+    `outputs` (communications), `told` (each other topic), `handed_on` (to the population learner) and `dead_letters`
+    grow as records are sent.
     """
 
     def __init__(self, program: KeyedProgram, restored: Snapshot | None = None) -> None:
@@ -43,6 +44,7 @@ class OperatorHarness:
         self.outputs: list[OutputRecord] = []
         self.told: dict[str, list[OutputRecord]] = {topic: [] for topic in SIDES}
         self.dead_letters: list[DeadLetter] = []
+        self.handed_on: list[InputRecord] = []
         self._operator: KeyedStepAdapter = cloudpickle.loads(cloudpickle.dumps(KeyedStepAdapter(program)))
         with _no_jvm():
             self._operator.open(_RuntimeContext(self))
@@ -88,6 +90,11 @@ class OperatorHarness:
             tag, row = result if isinstance(result, tuple) else (None, result)
             if tag == DEAD_LETTERS:
                 self.dead_letters.append(decode(DeadLetter, row[1]))
+                continue
+            if tag == HANDED_ON:
+                workspace, (key, value, partition, offset) = row
+                assert key.startswith(workspace.encode()), "the learner is keyed by the workspace"
+                self.handed_on.append(InputRecord(key, value, Position(0, partition, offset)))
                 continue
             is_delete = row.get_row_kind() is RowKind.DELETE
             assert is_delete == (row[1] is None), "a tombstone is a row of kind DELETE, and nothing else is"

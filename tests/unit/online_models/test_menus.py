@@ -7,13 +7,14 @@ from online_models.menus import MENUS_KEPT_MAX, Menus, Offers
 from online_models.scoring import Scorers
 from online_models.slot_model import UserModels
 from online_models.terms import Person, Situation
+from online_models.trained import NOTHING_TRAINED
 from online_models.validity import valid_variants
 from schemas.ids import Locale, SlotName, TemplateName, VariantId, WorkspaceId
 from schemas.library import LearningSettings, MessageClass, Slot, Template, Variant
 from schemas.models import ModelSnapshot
 
 NOBODY = Person({}, Situation(), UserModels(), b"", 0)
-SCORERS = Scorers(ModelSnapshot(WorkspaceId("w"), 0, {}), {}, LearningSettings())
+SCORERS = Scorers(ModelSnapshot(WorkspaceId("w"), 0, {}), NOTHING_TRAINED, LearningSettings())
 
 
 def variant(name: str, from_ms: int = 0, until_ms: int = 0) -> Variant:

@@ -8,6 +8,7 @@ from online_models.content import AFFINITY, features_of, own_features
 from online_models.scoring import Scorers, SlotScores, prior_logit
 from online_models.slot_model import EMPTY, SlotModel, UserModels
 from online_models.terms import Person, Situation, SlotTable
+from online_models.trained import NOTHING_TRAINED
 from schemas.decisions import SlotDecision
 from schemas.ids import SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import LearningSettings, Variant
@@ -35,7 +36,7 @@ def scored(
     if model is not None:
         models.put(NEWS, HERO, model)
     snapshot = ModelSnapshot(WorkspaceId("shop"), 1, {f"{NEWS}/{HERO}": prior})
-    scorer = Scorers(snapshot, {}, LEARNING).of(SlotTable(NEWS, HERO, variants))
+    scorer = Scorers(snapshot, NOTHING_TRAINED, LEARNING).of(SlotTable(NEWS, HERO, variants))
     return scorer.score(Person(shares, Situation(), models, b"", 0))
 
 

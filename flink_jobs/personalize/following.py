@@ -1,0 +1,42 @@
+"""What trained parts follow of a person: the recurrent state, stepped on each event, and the items met."""
+
+from flink_jobs.personalize.state import UserState
+from flink_jobs.worlds import World
+from online_models.cells import OpenExposure
+from online_models.collaborative import take
+from online_models.contents import content_of
+from online_models.sequence.inputs import input_of_event, input_of_reward
+from online_models.sequence.state import SequenceInput, step
+from online_models.terms import hash_of_name
+from schemas.events import Event
+
+
+def follow_event(state: UserState, event: Event, world: World, log_ms: int) -> None:
+    """Take in what a person did. Without trained parts nothing of it is followed."""
+    weights = world.trained.sequence
+    if weights is not None:
+        told = input_of_event(event, world.settings.tags, log_ms)
+        state.profile.hidden = step(state.profile.hidden, weights, told)
+    content = content_of(event.properties) if world.trained.has_collaborative else None
+    if content is not None:
+        _meet(state, content, event.at_ms, liked=1.0)
+
+
+def follow_reward(
+    state: UserState, exposure: OpenExposure, world: World, at_ms: int, reward: float, grade: float | None
+) -> None:
+    """Take in what became of each variant that was shown; liked as much as it was graded."""
+    weights = world.trained.sequence
+    for slot, variant_id in zip(exposure.slots, exposure.variants, strict=True):
+        variant = world.library.variant(exposure.template, slot, variant_id)
+        tags = variant.tags if variant else ()
+        if weights is not None:
+            told: SequenceInput = input_of_reward(variant_id, tags, at_ms, clicked=reward > 0.0, grade=grade)
+            state.profile.hidden = step(state.profile.hidden, weights, told)
+        _meet(state, variant_id, exposure.at_ms, reward if grade is None else grade)
+
+
+def _meet(state: UserState, item: str, at_ms: int, liked: float) -> None:
+    models = state.models.get()
+    models.taste = take(models.taste, hash_of_name(item), at_ms, liked)
+    state.models.put(models)

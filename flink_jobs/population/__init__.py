@@ -1,0 +1,1 @@
+"""The second keyed operator of the job: what all users together have taught, published as snapshots."""

@@ -1,0 +1,141 @@
+"""What all users of a workspace have taught together: for each slot a prior, and the weights of a score's terms."""
+
+import struct
+from typing import NamedTuple, Self
+
+import msgspec
+
+from online_models.prior.statistics import PriorStatistics
+from online_models.stacking import StackStatistics
+from online_models.vector import situation_of
+from schemas.codec import Cell
+from schemas.decisions import ASSESSED
+from schemas.examples import Example, RewardKind
+from schemas.ids import WorkspaceId
+from schemas.library import WorkspaceSettings
+from schemas.models import SNAPSHOT_BYTES_MAX, ModelSnapshot, SlotPrior
+
+SLOTS_MAX = 64
+"""Slots of a workspace that are learnt; past it those leave that have learnt least."""
+OFFSET_SHARE = 0.5
+"""How much of a person's own content counts as explained while the prior learns: measured, between none and all."""
+LEARNT_BYTES = SNAPSHOT_BYTES_MAX * 3 // 4
+"""Of a snapshot, for what priors have learnt; the rest is for names, stacks and what stands around them."""
+_ROW = struct.Struct(f"<{len(ASSESSED)}f")
+
+
+class Assessed(NamedTuple):
+    """How the decision saw one variant that was shown: `schemas.decisions.ASSESSED`."""
+
+    terms: tuple[float, float, float, float]
+    score: float
+    deviation: float
+    experience: int
+
+
+def assessed_of(example: Example) -> list[Assessed | None]:
+    """Slot by slot; None where the decision is older than what is assessed."""
+    if len(example.assessed) != _ROW.size * len(example.slots):
+        return [None] * len(example.slots)
+    return [Assessed(row[:4], row[4], row[5], int(row[6])) for row in _ROW.iter_unpack(example.assessed)]
+
+
+class PackedSlot(msgspec.Struct, array_like=True, frozen=True):
+    """What is stored of one slot."""
+
+    prior: bytes
+    stack: bytes
+    examples: int
+
+
+class PopulationCell(Cell):
+    """What is stored of one workspace.
+
+    number  examples that were learnt from
+    slots   by `template/slot`
+    """
+
+    number: int = 0
+    slots: dict[str, PackedSlot] = {}
+
+
+class Pending(Cell):
+    """Packed examples that are learnt, but not yet folded into what is stored."""
+
+    examples: list[bytes] = []
+
+
+class _Slot:
+    def __init__(self, prior: PriorStatistics, stack: StackStatistics, examples: int = 0) -> None:
+        self.prior = prior
+        self.stack = stack
+        self.examples = examples
+
+
+class Population:
+    """The living statistics of one workspace."""
+
+    def __init__(self, number: int, slots: dict[str, _Slot]) -> None:
+        self.number = number
+        self._slots = slots
+
+    @classmethod
+    def of(cls, cell: PopulationCell) -> Self:
+        """Unpack what was stored.
+
+        Raises:
+            StateCorrupt: it is not what `packed` gives.
+        """
+        slots = {
+            name: _Slot(PriorStatistics.of(one.prior), StackStatistics.of(one.stack), one.examples)
+            for name, one in cell.slots.items()
+        }
+        return cls(cell.number, slots)
+
+    def packed(self) -> PopulationCell:
+        """What is to be stored."""
+        slots = {
+            name: PackedSlot(slot.prior.packed(), slot.stack.packed(), slot.examples)
+            for name, slot in self._slots.items()
+        }
+        return PopulationCell(self.number, slots)
+
+    def learn(self, example: Example, settings: WorkspaceSettings) -> None:
+        """Learn from one example. What never arrived teaches nothing, and counts all the same."""
+        self.number += 1
+        if example.kind is RewardKind.BOUNCE:
+            return
+        situation = situation_of(example.vector, settings)
+        grade = example.reward if example.grade is None else example.grade
+        # Of a grade the label is told already: what is left says how well among its like (docs/adr/0023).
+        target = min(1.0, max(0.0, 2.0 * grade - example.reward))
+        tags = example.tags or ((),) * len(example.slots)
+        columns = zip(example.slots, example.variants, tags, example.affinities, assessed_of(example), strict=True)
+        for name, variant, of_variant, affinity, assessed in columns:
+            slot = self._slot(f"{example.template}/{name}")
+            slot.examples += 1
+            known = OFFSET_SHARE * assessed.terms[1] if assessed else 0.0
+            slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning)
+            if assessed:
+                slot.stack.learn(assessed.terms, assessed.score, assessed.experience, example.reward > 0.5)
+
+    def snapshot(self, workspace: WorkspaceId) -> ModelSnapshot:
+        """What the job is to score with, within `SNAPSHOT_BYTES_MAX`."""
+        room = LEARNT_BYTES // max(1, len(self._slots))
+        return ModelSnapshot(
+            workspace,
+            self.number,
+            {
+                name: SlotPrior(learnt=slot.prior.snapshot(room), stack=slot.stack.snapshot(), examples=slot.examples)
+                for name, slot in self._slots.items()
+            },
+        )
+
+    def _slot(self, name: str) -> _Slot:
+        slot = self._slots.get(name)
+        if slot is None:
+            slot = self._slots[name] = _Slot(PriorStatistics(), StackStatistics())
+            if len(self._slots) > SLOTS_MAX:
+                others = [one for one in self._slots if one != name]
+                del self._slots[min(others, key=lambda one: (self._slots[one].examples, one))]
+        return slot

@@ -1,0 +1,63 @@
+"""Trained parts as the job uses them: checked, laid out, and bound to a slot's table once for as long as both last."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from online_models.collaborative import CollaborativeTerm
+from online_models.sequence.term import Outputs, SequenceTerm
+from online_models.sequence.weights import SequenceWeights
+from online_models.terms import SlotTable, Term
+from schemas.errors import SchemaError
+from schemas.models import ModelPart, PartKind
+
+BOUND_MAX = 256
+"""Tables that terms are kept for: of spans that have passed none is asked for again."""
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Trained:
+    """The trained parts of one world. One that cannot be used is left out, and counted.
+
+    sequence  weights that states are stepped with; None where there are none
+    refused   why parts were left out, by kind
+    """
+
+    def __init__(self, parts: Mapping[PartKind, ModelPart]) -> None:
+        self.refused: dict[PartKind, str] = {}
+        self._parts = dict(parts)
+        self.sequence = self._checked(PartKind.SEQUENCE, SequenceWeights.of)
+        self._terms: dict[SlotTable, tuple[Term | None, Term | None]] = {}
+
+    @property
+    def has_collaborative(self) -> bool:
+        """Whether the items that people meet are of use."""
+        return PartKind.COLLABORATIVE in self._parts
+
+    def terms(self, table: SlotTable) -> tuple[Term | None, Term | None]:
+        """The collaborative and the sequence term of a slot, as far as there are such parts."""
+        found = self._terms.get(table)
+        if found is None:
+            if len(self._terms) >= BOUND_MAX:
+                self._terms.clear()
+            collaborative = self._checked(PartKind.COLLABORATIVE, lambda part: CollaborativeTerm(table, part))
+            sequence = None if self.sequence is None else SequenceTerm(Outputs(table, self.sequence))
+            found = self._terms[table] = collaborative, sequence
+        return found
+
+    def _checked(self, kind: PartKind, make: Callable[[ModelPart], T]) -> T | None:
+        part = self._parts.get(kind)
+        if part is None:
+            return None
+        try:
+            return make(part)
+        except SchemaError as error:
+            # Its bytes are those that were published, but no weights of ours have this form.
+            _log.warning("the trained part %s %d of workspace is not used: %s", kind, part.number, error)
+            self.refused[kind] = str(error)
+            del self._parts[kind]
+            return None
+
+
+NOTHING_TRAINED = Trained({})
