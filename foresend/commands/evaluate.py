@@ -58,9 +58,9 @@ def _figures(arguments: Namespace) -> Iterable[Any]:
 
             yield evaluate_progressive(arguments.data, mapping, frozenset(arguments.ablate), told)
         elif arguments.action == "ranking":
-            from foresend.evaluate.ranking import run as evaluate_ranking  # noqa: PLC0415
+            from foresend.evaluate.ranking import evaluate_ranking  # noqa: PLC0415
 
-            yield evaluate_ranking(arguments.data, arguments.mapping)
+            yield evaluate_ranking(arguments.data, mapping, told)
         else:
             from foresend.evaluate.policy import run as evaluate_policy  # noqa: PLC0415
 
