@@ -31,7 +31,7 @@ class Outputs:
         if not self._whole:
             self._make(range(len(self.table)) if chosen is None else chosen)
             self._whole = chosen is None
-        return self._rows if chosen is None else self._rows[chosen]
+        return self._rows if chosen is None else self._rows[list(chosen)]
 
     def _make(self, chosen: Sequence[int]) -> None:
         table, weights = self.table, self.weights
