@@ -112,10 +112,10 @@ class CollaborativePart:
 
     @cached_property
     def units(self) -> Floats:
-        """The factors of each item at length 1; 0 where it has none."""
+        """The factors of each item at length 1; one row of zeros follows, which row -1 is. Shape (n + 1, d)."""
         lengths: Floats = np.linalg.norm(self.factors, axis=1, keepdims=True)
         units: Floats = self.factors / np.maximum(lengths, np.float32(1e-9))
-        return units
+        return np.concatenate([units, np.zeros((1, units.shape[1]), np.float32)])
 
     def user_factors(self, chosen: Floats, weights: Floats) -> Floats:
         """A person's factors x for the items chosen: the minimum of Σ c (p - x·y)² + ridge |x|² over all items.

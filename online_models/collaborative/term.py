@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.collaborative.part import CollaborativePart, Floats, Rows
-from online_models.collaborative.taste import Met, taste_of
+from online_models.collaborative.taste import columns_of
 from online_models.terms import Person, SlotTable, TermScores
 from schemas.models import ModelPart
 
@@ -47,45 +48,41 @@ class CollaborativeTerm:
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
         """See `Term`."""
-        count = len(self._table) if rows is None else len(rows)
-        met, similar = self._met(person, rows)
-        if not met:
-            return TermScores((0.0,) * count, (DEVIATION,) * count)
-        liked, shown = self._faded(met, person.at_ms)
-        precision = DEVIATION**-2 + self._curvature * (shown @ similar)
-        return TermScores(((liked @ similar) / precision).tolist(), (precision**-0.5).tolist())
+        wanted = self._rows if rows is None else self._rows[list(rows)]
+        packed = person.models.taste
+        if not packed:
+            return TermScores((0.0,) * len(wanted), (DEVIATION,) * len(wanted))
+        sums = self._added(packed, person.at_ms, wanted)
+        precision = DEVIATION**-2 + self._curvature * sums[1]
+        return TermScores((sums[0] / precision).tolist(), (precision**-0.5).tolist())
 
     def explain(self, person: Person, row: int) -> list[tuple[str, float]]:
         """What each item that the person met adds to one variant's value: by `item:` and the hash of its id."""
-        met, similar = self._met(person, [row])
-        if not met:
+        packed, wanted = person.models.taste, self._rows[[row]]
+        if not packed:
             return []
-        liked, shown = self._faded(met, person.at_ms)
-        precision = DEVIATION**-2 + self._curvature * (shown @ similar)
-        added = liked * similar[:, 0] / precision[0]
-        return [(f"item:{one.item:08x}", value) for one, value in zip(met, added.tolist(), strict=True) if value]
+        met = columns_of(packed)
+        weights, similar = self._weights(met, person.at_ms), self._similar(met, wanted)[:, 0]
+        precision = DEVIATION**-2 + self._curvature * (weights[1] @ similar)
+        values = (weights[0] * similar / precision).tolist()
+        return [(f"item:{item:08x}", value) for item, value in zip(met["item"].tolist(), values, strict=True) if value]
 
-    def _met(self, person: Person, rows: Sequence[int] | None) -> tuple[list[Met], Floats]:
-        """The items that the person met and the part knows, and the similarity of each to each variant."""
-        items = taste_of(person.models.taste).items
-        if not items:
-            return [], _NONE
-        places = self._part.rows_of([one.item for one in items])
-        known = np.flatnonzero(places >= 0)
-        if not len(known):
-            return [], _NONE
-        units, wanted = self._part.units, self._rows if rows is None else self._rows[list(rows)]
-        similar: Floats = np.maximum(units[places[known]] @ units[wanted].T, np.float32(0.0))
-        similar[:, wanted < 0] = 0.0
-        similar[places[known][:, None] == wanted[None, :]] = 0.0
-        return [items[place] for place in known.tolist()], similar
+    def _added(self, packed: bytes, at_ms: int, wanted: Rows) -> Floats:
+        """For each variant how much more than usual similar items were liked, and how often they were met."""
+        met = columns_of(packed)
+        sums: Floats = self._weights(met, at_ms) @ self._similar(met, wanted)
+        return sums
 
-    def _faded(self, met: Sequence[Met], at_ms: int) -> tuple[Floats, Floats]:
+    def _similar(self, met: NDArray[np.void], wanted: Rows) -> Floats:
+        """Of each item that was met to each variant, from 0 to 1; none to what the part does not know, or to itself."""
+        places, units = self._part.rows_of(met["item"]), self._part.units
+        similar: Floats = np.maximum(units[places] @ units[wanted].T, np.float32(0.0))
+        similar[places[:, None] == wanted] = 0.0
+        return similar
+
+    def _weights(self, met: NDArray[np.void], at_ms: int) -> Floats:
         """For each item how much more it was liked than is usual, and how often it was met; the past counts less."""
-        found = np.array([(one.at_s, one.met, one.liked) for one in met])
-        fade = 0.5 ** (np.maximum(at_ms / 1000.0 - found[:, 0], 0.0) / HALF_LIFE_S)
-        liked = fade * (found[:, 2] - self._part.base * found[:, 1])
-        return liked.astype(np.float32), (fade * found[:, 1]).astype(np.float32)
-
-
-_NONE: Floats = np.zeros((0, 0), np.float32)
+        age = np.maximum(at_ms / 1000.0 - met["at_s"], 0.0)
+        fade = np.exp2(age * (-1.0 / HALF_LIFE_S)).astype(np.float32)
+        often = fade * met["met"]
+        return np.stack((fade * met["liked"] - np.float32(self._part.base) * often, often))
