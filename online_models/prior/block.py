@@ -58,6 +58,11 @@ class DenseBlock:
         diagonal = self.covariance.reshape(-1)[:: len(self.keys) + 1]
         diagonal += np.where(diagonal < WALK_MAX * self.variances, rate * self.variances, 0.0)
 
+    def doubt(self, part: float) -> None:
+        """Let each variance go this part of the way back to its prior's."""
+        diagonal = self.covariance.reshape(-1)[:: len(self.keys) + 1]
+        diagonal += part * np.maximum(self.variances - diagonal, 0.0)
+
     def fade(self, place: int, kept: float) -> None:
         """Let one weight go back towards 0, by an autoregression whose own variance is the prior's."""
         covariance = self.covariance

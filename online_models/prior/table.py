@@ -50,6 +50,10 @@ class HashedTable:
         self.means[buckets] += pulled * step
         self.variances[buckets] = variances - pulled * pulled * shrunk
 
+    def doubt(self, part: float) -> None:
+        """Let the variances of all buckets go this part of the way back to their prior's."""
+        self.variances += np.float32(part) * (self.priors - self.variances)
+
     def touched(self) -> Buckets:
         """Buckets that something was learnt in, from the lowest."""
         return np.flatnonzero(self.priors)
