@@ -140,8 +140,8 @@ class PriorStatistics:
 
     def doubt(self, part: float) -> None:
         """Believe every weight a little less: its variance goes this part, from 0 to 1, of the way it began with."""
-        self._block.doubt(part)
-        self._table.doubt(part)
+        self.block.doubt(part)
+        self.table.doubt(part)
 
     def snapshot(self, bytes_max: int) -> bytes:
         """Return what scoring needs (`schemas.models.SlotPrior.learnt`), in at most so many bytes.
