@@ -4,6 +4,7 @@ Everything is cross-fitted: the policy used on a row, and what is expected of it
 other folds only. Intervals are asymptotic normal ones, 95 %, of the rows; the policies are taken as given.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -23,6 +24,8 @@ from online_models.estimators.outcome_model import OutcomeModel
 from schemas.errors import ConfigError
 from schemas.ids import VariantId
 
+FACTS_EXPECTED_BY_MAX = 256
+"""Values of facts that the model of outcomes knows: the commonest. It only makes estimates narrower."""
 ENGINE = "foresend"
 """The engine's own policy; others are named by the variant that they show everybody."""
 
@@ -148,7 +151,9 @@ def _engine(decisions: Sequence[LoggedDecision], choosing: Choosing, folds: NDAr
 
 def _features(decisions: Sequence[LoggedDecision]) -> FloatArray:
     """What is known of each row in numbers: each fact as 0 or 1, each number in deviations; what is unknown is 0."""
-    facts = sorted({fact for decision in decisions for fact in decision.facts.items()})
+    counts = Counter(fact for decision in decisions for fact in decision.facts.items())
+    # The commonest first, and of equally common ones always the same.
+    facts = sorted(counts, key=lambda fact: (-counts[fact], fact))[:FACTS_EXPECTED_BY_MAX]
     columns = [[float(decision.facts.get(name) == value) for decision in decisions] for name, value in facts]
     for name in sorted({name for decision in decisions for name in decision.numbers}):
         known = np.array([decision.numbers.get(name, np.nan) for decision in decisions])
