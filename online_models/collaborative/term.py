@@ -15,18 +15,34 @@ HALF_LIFE_S = 30 * 86_400.0
 """Time after which what a person met counts half."""
 DEVIATION = 0.5
 """In log-odds, of people's taste for a variant, before anything is known of a person."""
+SIMILARITIES_MAX = 1 << 20
+"""Pairs of an item and a variant whose similarity is worked out beforehand: 4 MB for a slot."""
 
 
 class _Bound(NamedTuple):
-    """A part, and which of its rows each of a table's variants is; -1: none."""
+    """A part, and what it says of a table's variants.
+
+    rows     of the part, for each variant; -1: none
+    similar  shape (items + 1, variants): see `_similarities`; None where that would be too large
+    """
 
     part: CollaborativePart
     rows: Rows
+    similar: Floats | None
 
 
 def _bind(table: SlotTable, part: ModelPart) -> _Bound:
     read = CollaborativePart.of(part)
-    return _Bound(read, read.rows_of(table.items))
+    rows = read.rows_of(table.items)
+    is_small = len(rows) * len(read.items) <= SIMILARITIES_MAX
+    return _Bound(read, rows, _similarities(read, np.arange(-1, len(read.items)), rows) if is_small else None)
+
+
+def _similarities(part: CollaborativePart, items: Rows, variants: Rows) -> Floats:
+    """Of each item to each variant, from 0 to 1: none to what the part does not know (row -1), and none to itself."""
+    similar: Floats = np.maximum(part.units[items] @ part.units[variants].T, np.float32(0.0))
+    similar[items[:, None] == variants] = 0.0
+    return similar
 
 
 class CollaborativeTerm:
@@ -43,42 +59,33 @@ class CollaborativeTerm:
 
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
         self._table = table
-        self._part, self._rows = table.bound(_bind, part)
+        self._part, self._rows, self._all = table.bound(_bind, part)
         self._curvature = self._part.base * (1.0 - self._part.base)
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
         """See `Term`."""
-        wanted = self._rows if rows is None else self._rows[list(rows)]
-        packed = person.models.taste
+        count, packed = len(self._table) if rows is None else len(rows), person.models.taste
         if not packed:
-            return TermScores((0.0,) * len(wanted), (DEVIATION,) * len(wanted))
-        sums = self._added(packed, person.at_ms, wanted)
+            return TermScores((0.0,) * count, (DEVIATION,) * count)
+        met = columns_of(packed)
+        sums = self._weights(met, person.at_ms) @ self._similar(met, rows)
         precision = DEVIATION**-2 + self._curvature * sums[1]
         return TermScores((sums[0] / precision).tolist(), (precision**-0.5).tolist())
 
     def explain(self, person: Person, row: int) -> list[tuple[str, float]]:
         """What each item that the person met adds to one variant's value: by `item:` and the hash of its id."""
-        packed, wanted = person.models.taste, self._rows[[row]]
-        if not packed:
-            return []
-        met = columns_of(packed)
-        weights, similar = self._weights(met, person.at_ms), self._similar(met, wanted)[:, 0]
+        met = columns_of(person.models.taste)
+        weights, similar = self._weights(met, person.at_ms), self._similar(met, [row])[:, 0]
         precision = DEVIATION**-2 + self._curvature * (weights[1] @ similar)
         values = (weights[0] * similar / precision).tolist()
         return [(f"item:{item:08x}", value) for item, value in zip(met["item"].tolist(), values, strict=True) if value]
 
-    def _added(self, packed: bytes, at_ms: int, wanted: Rows) -> Floats:
-        """For each variant how much more than usual similar items were liked, and how often they were met."""
-        met = columns_of(packed)
-        sums: Floats = self._weights(met, at_ms) @ self._similar(met, wanted)
-        return sums
-
-    def _similar(self, met: NDArray[np.void], wanted: Rows) -> Floats:
-        """Of each item that was met to each variant, from 0 to 1; none to what the part does not know, or to itself."""
-        places, units = self._part.rows_of(met["item"]), self._part.units
-        similar: Floats = np.maximum(units[places] @ units[wanted].T, np.float32(0.0))
-        similar[places[:, None] == wanted] = 0.0
-        return similar
+    def _similar(self, met: NDArray[np.void], rows: Sequence[int] | None) -> Floats:
+        places = self._part.rows_of(met["item"])
+        if self._all is None:
+            return _similarities(self._part, places, self._rows if rows is None else self._rows[list(rows)])
+        similar: Floats = self._all[places + 1]
+        return similar if rows is None else similar[:, list(rows)]
 
     def _weights(self, met: NDArray[np.void], at_ms: int) -> Floats:
         """For each item how much more it was liked than is usual, and how often it was met; the past counts less."""

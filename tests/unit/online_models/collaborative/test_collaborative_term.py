@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from online_models.collaborative import CollaborativeTerm, take
+from online_models.collaborative import CollaborativeTerm, take, term
 from online_models.collaborative.part import array_of
 from online_models.collaborative.term import DEVIATION, HALF_LIFE_S
 from online_models.slot_model import UserModels
@@ -75,11 +75,23 @@ def test_the_past_counts_half_after_a_half_life() -> None:
 
 
 def test_rows_are_scored_as_in_the_whole_and_explained_to_their_sum() -> None:
-    term, somebody = CollaborativeTerm(table(), part()), person(("swing", 1.0), ("opera", 0.0), ("nothing known", 1.0))
-    whole = term.score(somebody).values
-    assert list(term.score(somebody, [2, 0]).values) == pytest.approx([whole[2], whole[0]], abs=1e-7)
+    scorer, somebody = (
+        CollaborativeTerm(table(), part()),
+        person(("swing", 1.0), ("opera", 0.0), ("nothing known", 1.0)),
+    )
+    whole = scorer.score(somebody).values
+    assert list(scorer.score(somebody, [2, 0]).values) == pytest.approx([whole[2], whole[0]], abs=1e-7)
     for row in range(4):
-        assert math.fsum(value for _, value in term.explain(somebody, row)) == pytest.approx(whole[row], abs=1e-6)
+        assert math.fsum(value for _, value in scorer.explain(somebody, row)) == pytest.approx(whole[row], abs=1e-6)
+
+
+def test_large_tables_are_scored_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    somebody = person(("swing", 1.0), ("opera", 0.0), ("nothing known", 1.0))
+    at_hand = CollaborativeTerm(table(), part()).score(somebody)
+    monkeypatch.setattr(term, "SIMILARITIES_MAX", 0)
+    worked_out = CollaborativeTerm(table(), part()).score(somebody)
+    assert list(worked_out.values) == pytest.approx(list(at_hand.values), abs=1e-7)
+    assert list(worked_out.deviations) == pytest.approx(list(at_hand.deviations), abs=1e-7)
 
 
 def test_a_part_of_another_shape_is_refused() -> None:
