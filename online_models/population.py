@@ -1,10 +1,12 @@
 """What all users of a workspace have taught together: for each slot a prior, and the weights of a score's terms."""
 
+import logging
 import struct
 from typing import NamedTuple, Self
 
 import msgspec
 
+from online_models.drift import DriftWatch
 from online_models.prior.statistics import PriorStatistics
 from online_models.stacking import StackStatistics
 from online_models.vector import situation_of
@@ -17,10 +19,13 @@ from schemas.models import SNAPSHOT_BYTES_MAX, ModelSnapshot, SlotPrior
 
 SLOTS_MAX = 64
 """Slots of a workspace that are learnt; past it those leave that have learnt least."""
+DOUBT = 0.2
+"""On drift, how far the variances of all weights go back to what they began with."""
 OFFSET_SHARE = 0.5
 """How much of a person's own content counts as explained while the prior learns: measured, between none and all."""
 LEARNT_BYTES = SNAPSHOT_BYTES_MAX * 3 // 4
 """Of a snapshot, for what priors have learnt; the rest is for names, stacks and what stands around them."""
+_log = logging.getLogger(__name__)
 _ROW = struct.Struct(f"<{len(ASSESSED)}f")
 
 
@@ -46,6 +51,8 @@ class PackedSlot(msgspec.Struct, array_like=True, frozen=True):
     prior: bytes
     stack: bytes
     examples: int
+    watch: bytes = b""
+    drifts: int = 0
 
 
 class PopulationCell(Cell):
@@ -66,10 +73,23 @@ class Pending(Cell):
 
 
 class _Slot:
-    def __init__(self, prior: PriorStatistics, stack: StackStatistics, examples: int = 0) -> None:
+    def __init__(
+        self, prior: PriorStatistics, stack: StackStatistics, examples: int = 0, watch: bytes = b"", drifts: int = 0
+    ) -> None:
         self.prior = prior
         self.stack = stack
         self.examples = examples
+        self.watch = DriftWatch.of(watch)
+        self.drifts = drifts
+
+    def look(self, name: str, score: float, *, clicked: bool) -> None:
+        """Hold what was told against what came. On drift all is doubted, so that it is learnt anew, and faster."""
+        drifted = self.watch.see(score, clicked=clicked)
+        if drifted:
+            self.drifts += 1
+            self.prior.doubt(DOUBT)
+            self.stack.doubt(DOUBT)
+            _log.warning("slot %s has drifted (%s) after %d examples", name, ", ".join(drifted), self.examples)
 
 
 class Population:
@@ -87,7 +107,9 @@ class Population:
             StateCorrupt: it is not what `packed` gives.
         """
         slots = {
-            name: _Slot(PriorStatistics.of(one.prior), StackStatistics.of(one.stack), one.examples)
+            name: _Slot(
+                PriorStatistics.of(one.prior), StackStatistics.of(one.stack), one.examples, one.watch, one.drifts
+            )
             for name, one in cell.slots.items()
         }
         return cls(cell.number, slots)
@@ -95,7 +117,7 @@ class Population:
     def packed(self) -> PopulationCell:
         """What is to be stored."""
         slots = {
-            name: PackedSlot(slot.prior.packed(), slot.stack.packed(), slot.examples)
+            name: PackedSlot(slot.prior.packed(), slot.stack.packed(), slot.examples, slot.watch.packed(), slot.drifts)
             for name, slot in self._slots.items()
         }
         return PopulationCell(self.number, slots)
@@ -117,6 +139,7 @@ class Population:
             known = OFFSET_SHARE * assessed.terms[1] if assessed else 0.0
             slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning)
             if assessed:
+                slot.look(f"{example.template}/{name}", assessed.score, clicked=example.reward > 0.5)
                 slot.stack.learn(assessed.terms, assessed.score, assessed.experience, example.reward > 0.5)
 
     def snapshot(self, workspace: WorkspaceId) -> ModelSnapshot:
@@ -126,7 +149,13 @@ class Population:
             workspace,
             self.number,
             {
-                name: SlotPrior(learnt=slot.prior.snapshot(room), stack=slot.stack.snapshot(), examples=slot.examples)
+                name: SlotPrior(
+                    learnt=slot.prior.snapshot(room),
+                    stack=slot.stack.snapshot(),
+                    examples=slot.examples,
+                    drifts=slot.drifts,
+                    resets=slot.prior.resets + slot.stack.resets,
+                )
                 for name, slot in self._slots.items()
             },
         )

@@ -149,6 +149,11 @@ class StackStatistics:
         self.calibration.merge(other.calibration)
         self._check()
 
+    def doubt(self, part: float) -> None:
+        """Believe every weight a little less: its variance goes this part, from 0 to 1, of the way it began with."""
+        diagonal = self.variance.reshape(-1)[:: _SIZE + 1]
+        diagonal += part * np.maximum(_PRIOR_VARIANCE - diagonal, 0.0)
+
     def snapshot(self) -> bytes:
         """Weights to be published: what `Stack.of` reads."""
         return _SNAPSHOT.pack(_VERSION, *self.mean.tolist(), *self.calibration.line)

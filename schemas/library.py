@@ -84,8 +84,8 @@ class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
     numbers         features of a person (`online_models.vector`) that the population's prior looks at, by name
     number_traits   traits that models know as numbers; they are features of the vector too
     snapshot_every  examples after which the population's weights are published
-    drift           by how much, with each example, the population's weights are believed a little less: as a part of the
-                    prior's variance. 0 where nothing changes; 0.0001 where much does, then what holds just now counts
+    drift           by how much, with each example, the population's weights are believed a little less: as a part of
+                    the prior's variance. 0 where nothing changes; 0.0001 where much does: what holds just now counts
     """
 
     rate: float = 0.5

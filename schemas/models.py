@@ -28,6 +28,8 @@ class SlotPrior(msgspec.Struct, frozen=True, array_like=True):
     learnt    packed weights of hashed features (`online_models.prior`); empty: nothing was learnt
     stack     packed weights of a score's terms, and its calibration (`online_models.stacking`); empty: none
     examples  that were learnt from
+    drifts    how often what was told moved away from what came, and all was doubted
+    resets    how often weights ran away, and began anew
     """
 
     bias: float = CLICK_LOGIT
@@ -35,6 +37,8 @@ class SlotPrior(msgspec.Struct, frozen=True, array_like=True):
     learnt: bytes = b""
     stack: bytes = b""
     examples: int = 0
+    drifts: int = 0
+    resets: int = 0
 
 
 class ModelSnapshot(Versioned, frozen=True):
