@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,14 +18,24 @@ CANDIDATES = 600
 STAMP_BYTES = 8
 
 
-def _ranker_of(table: SlotTable, part: ModelPart) -> Ranker:
+class _Bound(NamedTuple):
+    """A ranker of a table that uses a part, and what tells both from others."""
+
+    ranker: Ranker
+    stamp: bytes
+
+
+def _bind(table: SlotTable, part: ModelPart) -> _Bound:
     ranker = Ranker(table)
     ranker.use(CollaborativePart.of(part))
-    return ranker
+    return _Bound(ranker, blake2b(part.checksum + table.items.tobytes(), digest_size=16).digest())
 
 
 class CatalogTerm:
     """Scores the items of a catalogue.
+
+    ranker  of the slot's table, by the part
+    items   hashes of the items, row by row, and `row_of` back
 
     Raises:
         SchemaError: the part is not of the shape that it should have.
@@ -32,8 +43,8 @@ class CatalogTerm:
 
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
         self._table = table
-        self._checksum = part.checksum
-        self.ranker = table.bound(_ranker_of, part)
+        self.ranker, self._stamp = table.bound(_bind, part)
+        self.items, self.row_of = table.items, table.row_of
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
         """See `Term`. What is scored is log-odds of being chosen, against the other items."""
@@ -57,4 +68,4 @@ class CatalogTerm:
 
     def stamp(self, person: Person) -> bytes:
         """What the ranking of a person follows from: it need be made again only when this is another."""
-        return blake2b(self._checksum + person.models.taste, digest_size=STAMP_BYTES).digest()
+        return blake2b(self._stamp + person.models.taste, digest_size=STAMP_BYTES).digest()
