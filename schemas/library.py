@@ -1,7 +1,9 @@
 """The variant library as it is released: immutable, compiled, published whole to the topic `library`."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any, Self
 
 import msgspec
 
@@ -53,6 +55,12 @@ class PolicySettings(msgspec.Struct, frozen=True, array_like=True):
     temperature: float = 0.2
     floor: float = 0.01
     candidates: int = 8
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """The settings that a file names; without a temperature that of the kind."""
+        kind = values.get("kind", "softmax")
+        return cls(**{"temperature": TEMPERATURES.get(kind, cls().temperature), **values})
 
 
 class ShiftSettings(msgspec.Struct, frozen=True, array_like=True):

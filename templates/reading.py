@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from schemas.ids import FieldName, Locale, SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import (
-    TEMPERATURES,
     ConsentSettings,
     ContentRules,
     DeclaredFeature,
@@ -149,7 +148,7 @@ def build_settings(value: dict[str, Any]) -> WorkspaceSettings:
         features=FeatureSettings(
             **{f"{name}_ms": duration_ms(text) for name, text in features.items() if name != "declared"}
         ),
-        policy=_policy(value.get("policy", {})),
+        policy=PolicySettings.of(value.get("policy", {})),
         shift=ShiftSettings(**value.get("shift", {})),
         learning=_learning(learning),
         link_hosts=tuple(value.get("links", {}).get("hosts", ())),
@@ -165,11 +164,6 @@ def _learning(value: dict[str, Any]) -> LearningSettings:
     if "attribution_window" in found:
         found["attribution_ms"] = duration_ms(found.pop("attribution_window"))
     return LearningSettings(**found)
-
-
-def _policy(value: dict[str, Any]) -> PolicySettings:
-    kind = value.get("kind", PolicySettings().kind)
-    return PolicySettings(**{"temperature": TEMPERATURES[kind], **value})
 
 
 def _declared(value: dict[str, Any]) -> DeclaredFeature:

@@ -278,7 +278,7 @@ def settings_of(evaluation: Evaluation) -> WorkspaceSettings:
         default_locale=LOCALE,
         timezone="UTC",
         consent=ConsentSettings(missing=True),
-        policy=PolicySettings(**evaluation.settings.get("policy", {})),
+        policy=PolicySettings.of(evaluation.settings.get("policy", {})),
         learning=LearningSettings(
             facts=tuple(evaluation.facts),
             number_traits=tuple(evaluation.numbers),
