@@ -1,6 +1,5 @@
 """What all users of a workspace have taught together: for each slot a prior, and the weights of a score's terms."""
 
-import logging
 import struct
 from typing import NamedTuple, Self
 
@@ -25,7 +24,6 @@ OFFSET_SHARE = 0.5
 """How much of a person's own content counts as explained while the prior learns: measured, between none and all."""
 LEARNT_BYTES = SNAPSHOT_BYTES_MAX * 3 // 4
 """Of a snapshot, for what priors have learnt; the rest is for names, stacks and what stands around them."""
-_log = logging.getLogger(__name__)
 _ROW = struct.Struct(f"<{len(ASSESSED)}f")
 
 
@@ -82,14 +80,12 @@ class _Slot:
         self.watch = DriftWatch.of(watch)
         self.drifts = drifts
 
-    def look(self, name: str, score: float, *, clicked: bool) -> None:
+    def look(self, score: float, *, clicked: bool) -> None:
         """Hold what was told against what came. On drift all is doubted, so that it is learnt anew, and faster."""
-        drifted = self.watch.see(score, clicked=clicked)
-        if drifted:
+        if self.watch.see(score, clicked=clicked):
             self.drifts += 1
             self.prior.doubt(DOUBT)
             self.stack.doubt(DOUBT)
-            _log.warning("slot %s has drifted (%s) after %d examples", name, ", ".join(drifted), self.examples)
 
 
 class Population:
@@ -129,7 +125,7 @@ class Population:
             return
         situation = situation_of(example.vector, settings)
         grade = example.reward if example.grade is None else example.grade
-        # Of a grade the label is told already: what is left says how well among its like (docs/adr/0023).
+        # Of a grade the label is told already: what is left says how well among its like (docs/adr/0023-scores-are-stacked-terms.md).
         target = min(1.0, max(0.0, 2.0 * grade - example.reward))
         tags = example.tags or ((),) * len(example.slots)
         columns = zip(example.slots, example.variants, tags, example.affinities, assessed_of(example), strict=True)
@@ -139,7 +135,7 @@ class Population:
             known = OFFSET_SHARE * assessed.terms[1] if assessed else 0.0
             slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning)
             if assessed:
-                slot.look(f"{example.template}/{name}", assessed.score, clicked=example.reward > 0.5)
+                slot.look(assessed.score, clicked=example.reward > 0.5)
                 slot.stack.learn(assessed.terms, assessed.score, assessed.experience, example.reward > 0.5)
 
     def snapshot(self, workspace: WorkspaceId) -> ModelSnapshot:
