@@ -125,7 +125,7 @@ class Population:
             return
         situation = situation_of(example.vector, settings)
         grade = example.reward if example.grade is None else example.grade
-        # Of a grade the label is told already: what is left says how well among its like (docs/adr/0023-scores-are-stacked-terms.md).
+        # The label is known already: what a grade says beyond it is how well among its like (docs/adr/0023).
         target = min(1.0, max(0.0, 2.0 * grade - example.reward))
         tags = example.tags or ((),) * len(example.slots)
         columns = zip(example.slots, example.variants, tags, example.affinities, assessed_of(example), strict=True)
