@@ -19,7 +19,7 @@ BIAS_VARIANCE = 4.0
 AFFINITY_VARIANCE = 1.0
 FACT_VARIANCE = 0.1
 LINEAR_VARIANCE = 0.1
-GRID_VARIANCE = 0.04
+GRID_VARIANCE = 0.02
 VARIANT_VARIANCE = 0.4
 TAG_VARIANCE = 0.1
 FACT_VARIANT_VARIANCE = 0.03
@@ -134,8 +134,16 @@ def crossed_of(situation: Situation, variant: VariantId, tags: tuple[Tag, ...]) 
     known = [fact for fact in situation.facts if fact]
     keys = crossed_keys(np.array(known, np.uint32)[:, None], bases[None, :])
     rows = len(known) + 1
-    variances = np.full((rows, len(bases)), FACT_TAG_VARIANCE)
+    return Crossed(np.concatenate((bases, keys.ravel())), np.tile(values, rows), _crossed_variances(rows, len(bases)))
+
+
+@lru_cache(maxsize=1024)
+def _crossed_variances(rows: int, width: int) -> Floats:
+    """Of `crossed_of`: the first row is of the variant and its tags alone. Read-only."""
+    variances = np.full((rows, width), FACT_TAG_VARIANCE)
     variances[0] = TAG_VARIANCE
     variances[:, 0] = FACT_VARIANT_VARIANCE
     variances[0, 0] = VARIANT_VARIANCE
-    return Crossed(np.concatenate((bases, keys.ravel())), np.tile(values, rows), variances.ravel())
+    flat = variances.ravel()
+    flat.flags.writeable = False
+    return flat

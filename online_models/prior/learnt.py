@@ -63,7 +63,7 @@ def pack(block: DenseBlock, table: HashedTable, bytes_max: int) -> bytes:
 
     What matters is how far a weight and its uncertainty are from the prior's.
     """
-    buckets = table.touched()
+    buckets = table.touched
     count = min(HASHED_MAX, max(0, bytes_max - _HEAD.size - _DENSE * len(block.keys)) // _HASHED)
     if len(buckets) > count:
         means = table.means[buckets].astype(np.float64)

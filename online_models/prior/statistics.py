@@ -148,13 +148,13 @@ class PriorStatistics:
 
         Weights that are not finite empty the statistics first.
         """
-        if not (np.isfinite(self.block.means).all() and np.isfinite(self.table.means[self.table.touched()]).all()):
+        if not (np.isfinite(self.block.means).all() and np.isfinite(self.table.means[self.table.touched]).all()):
             self._reset()
         return learnt.pack(self.block, self.table, bytes_max) if self.block.keys else b""
 
     def packed(self) -> bytes:
         """Return what is to be stored: equal statistics give equal bytes."""
-        block, table, buckets = self.block, self.table, self.table.touched()
+        block, table, buckets = self.block, self.table, self.table.touched
         rows = np.stack([table.means[buckets], table.variances[buckets], table.priors[buckets]])
         stored = _Stored(
             keys=np.array(list(block.keys), "<u4").tobytes(),
@@ -186,7 +186,7 @@ class PriorStatistics:
             rows = np.frombuffer(stored.table, "<f4").reshape(3, len(buckets))
         except ValueError as error:
             raise StateCorrupt(f"expected a number for each weight of a prior: {error}") from error
-        table.means[buckets], table.variances[buckets], table.priors[buckets] = rows
+        table.restore(buckets, rows)
         statistics.examples, statistics.resets, statistics.shown = stored.examples, stored.resets, stored.shown
         return statistics
 

@@ -22,15 +22,17 @@ def buckets_of(keys: Hashes) -> Buckets:
 class HashedTable:
     """Means and variances of `BUCKETS` weights, float32.
 
-    priors  the prior's variance of each; 0 where nothing was learnt: there the feature itself says what it is
+    priors   the prior's variance of each; 0 where nothing was learnt: there the feature itself says what it is
+    touched  buckets that something was learnt in, from the lowest
     """
 
-    __slots__ = ("means", "priors", "variances")
+    __slots__ = ("means", "priors", "touched", "variances")
 
     def __init__(self) -> None:
         self.means: Singles = np.zeros(BUCKETS, np.float32)
         self.variances: Singles = np.zeros(BUCKETS, np.float32)
         self.priors: Singles = np.zeros(BUCKETS, np.float32)
+        self.touched: Buckets = np.zeros(0, np.intp)
 
     def seen(self, buckets: Buckets, crossed: Crossed, drift: float) -> Floats:
         """Give buckets that are new their prior, let the others drift towards theirs, and return all variances."""
@@ -41,6 +43,7 @@ class HashedTable:
             self.priors[buckets] = own
             self.variances[buckets] = np.where(fresh, own, self.variances[buckets])
             priors = self.priors[buckets]
+            self.touched = np.union1d(self.touched, buckets[fresh])
         variances = self.variances[buckets].astype(np.float64)
         return np.minimum(variances + drift * priors, priors) if drift else variances
 
@@ -54,9 +57,10 @@ class HashedTable:
         """Let the variances of all buckets go this part of the way back to their prior's."""
         self.variances += np.float32(part) * (self.priors - self.variances)
 
-    def touched(self) -> Buckets:
-        """Buckets that something was learnt in, from the lowest."""
-        return np.flatnonzero(self.priors)
+    def restore(self, buckets: Buckets, rows: Singles) -> None:
+        """Take what was stored of an empty table: means, variances and prior variances of these buckets."""
+        self.means[buckets], self.variances[buckets], self.priors[buckets] = rows
+        self.touched = buckets
 
     def natural(self, buckets: Buckets) -> tuple[Floats, Floats]:
         """Return precision less the prior's, and precision · mean, of touched buckets: what adds up over workers."""
@@ -65,10 +69,10 @@ class HashedTable:
 
     def merge(self, other: Self) -> None:
         """Add what another table learnt from other examples; of two priors of a bucket the wider one holds."""
-        buckets = np.union1d(self.touched(), other.touched())
+        buckets = np.union1d(self.touched, other.touched)
         precision, push = np.zeros(len(buckets)), np.zeros(len(buckets))
         for table in (self, other):
-            own = table.touched()
+            own = table.touched
             places = np.searchsorted(buckets, own)
             more, push_more = table.natural(own)
             precision[places] += more
@@ -78,3 +82,4 @@ class HashedTable:
         self.priors[buckets] = priors
         self.variances[buckets] = variances
         self.means[buckets] = variances * push
+        self.touched = buckets

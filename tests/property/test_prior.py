@@ -49,7 +49,7 @@ def natural(statistics: PriorStatistics) -> _Natural:
         for one, row in zip(keys, precision, strict=True):
             found.update({(one, other): value for other, value in zip(keys, row, strict=True)})
         found.update(dict(zip(keys, push, strict=True)))
-    buckets = table.touched()
+    buckets = table.touched
     for name, values in zip(("precision", "push"), table.natural(buckets), strict=True):
         found.update({(name, bucket): value for bucket, value in zip(buckets.tolist(), values, strict=True)})
     return found
