@@ -1,5 +1,8 @@
 """What trained parts follow of a person: the recurrent state, stepped on each event, and the items met."""
 
+import struct
+from math import exp
+
 from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import OpenExposure
@@ -8,7 +11,12 @@ from online_models.contents import content_of
 from online_models.sequence.inputs import input_of_event, input_of_reward
 from online_models.sequence.state import SequenceInput, step
 from online_models.terms import hash_of_name
+from schemas.decisions import ASSESSED
 from schemas.events import Event
+
+LOGIT_MAX = 30.0
+"""Past it a probability is 0 or 1 as far as anybody can tell."""
+_ASSESSED = struct.Struct(f"<{len(ASSESSED)}f")
 
 
 def follow_event(state: UserState, event: Event, world: World, log_ms: int) -> None:
@@ -27,16 +35,24 @@ def follow_reward(
 ) -> None:
     """Take in what became of each variant that was shown; liked as much as it was graded."""
     weights = world.trained.sequence
-    for slot, variant_id in zip(exposure.slots, exposure.variants, strict=True):
+    for slot, variant_id, expected in zip(exposure.slots, exposure.variants, _expected(exposure), strict=True):
         variant = world.library.variant(exposure.template, slot, variant_id)
         tags = variant.tags if variant else ()
         if weights is not None:
             told: SequenceInput = input_of_reward(variant_id, tags, at_ms, clicked=reward > 0.0, grade=grade)
             state.profile.hidden = step(state.profile.hidden, weights, told)
-        _meet(state, variant_id, exposure.at_ms, reward if grade is None else grade)
+        _meet(state, variant_id, exposure.at_ms, reward if grade is None else grade, expected)
 
 
-def _meet(state: UserState, item: str, at_ms: int, liked: float) -> None:
+def _expected(exposure: OpenExposure) -> list[float]:
+    """The probability of a reward that prior and content gave each slot at the decision; 1/2 where it was not told."""
+    if len(exposure.assessed) != _ASSESSED.size * len(exposure.slots):
+        return [0.5] * len(exposure.slots)
+    logits = [prior + content for prior, content, *_ in _ASSESSED.iter_unpack(exposure.assessed)]
+    return [1.0 / (1.0 + exp(-min(max(logit, -LOGIT_MAX), LOGIT_MAX))) for logit in logits]
+
+
+def _meet(state: UserState, item: str, at_ms: int, liked: float, expected: float = 0.0) -> None:
     models = state.models.get()
-    models.taste = take(models.taste, hash_of_name(item), at_ms, liked)
+    models.taste = take(models.taste, hash_of_name(item), at_ms, liked, expected)
     state.models.put(models)

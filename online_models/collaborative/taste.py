@@ -17,9 +17,9 @@ ITEMS_MAX = 50
 """Items kept; past it the one that was met longest ago leaves."""
 MET_MAX = 1000.0
 _HEAD = struct.Struct("<I")
-_ENTRY = struct.Struct("<IIee")
+_ENTRY = struct.Struct("<IIeee")
 TASTE_BYTES_MAX = _HEAD.size + ITEMS_MAX * _ENTRY.size
-_COLUMNS = np.dtype([("item", "<u4"), ("at_s", "<u4"), ("met", "<f2"), ("liked", "<f2")])
+_COLUMNS = np.dtype([("item", "<u4"), ("at_s", "<u4"), ("met", "<f2"), ("liked", "<f2"), ("surprise", "<f2")])
 _NO_COLUMNS = np.zeros(0, _COLUMNS)
 _UNSIGNED_MAX = 2**32 - 1
 
@@ -31,12 +31,14 @@ class Met(NamedTuple):
     at_s   seconds since 1970 when it was met last
     met    how often
     liked  how often it was liked, from 0 to `met`
+    surprise  by how much more than had been expected, from -`met` to `met`
     """
 
     item: int
     at_s: int
     met: float
     liked: float
+    surprise: float
 
 
 class Taste(NamedTuple):
@@ -66,15 +68,16 @@ def taste_of(packed: bytes) -> Taste:
     return Taste(_HEAD.unpack_from(packed)[0], items)
 
 
-def take(packed: bytes, item: int, at_ms: int, liked: float) -> bytes:
+def take(packed: bytes, item: int, at_ms: int, liked: float, expected: float = 0.0) -> bytes:
     """Return the taste after one more item was met; one that was met before moves to the front.
 
-    item   hash of its id (`online_models.terms.hash_of_name`)
-    liked  from 0, passed over, to 1
+    item      hash of its id (`online_models.terms.hash_of_name`)
+    liked     from 0, passed over, to 1
+    expected  the probability of that, as prior and content of the decision had it; 0 for what nobody offered
 
     >>> one = take(b"", 7, at_ms=1_000, liked=1.0)
-    >>> taste_of(take(one, 7, at_ms=2_000, liked=0.0))
-    Taste(total=2, items=(Met(item=7, at_s=2, met=2.0, liked=1.0),))
+    >>> taste_of(take(one, 7, at_ms=2_000, liked=0.0, expected=0.5))
+    Taste(total=2, items=(Met(item=7, at_s=2, met=2.0, liked=1.0, surprise=0.5),))
 
     Raises:
         StateCorrupt: the bytes are no taste.
@@ -88,14 +91,17 @@ def take(packed: bytes, item: int, at_ms: int, liked: float) -> bytes:
         place = packed.find(name, _HEAD.size)
         while place >= 0 and (place - _HEAD.size) % _ENTRY.size:
             place = packed.find(name, place + 1)
-    met, fond = _ENTRY.unpack_from(packed, place)[2:] if place >= 0 else (0.0, 0.0)
-    fond += 0.0 if isnan(liked) else min(max(liked, 0.0), 1.0)
-    met += 1.0
+    met, fond, surprise = _ENTRY.unpack_from(packed, place)[2:] if place >= 0 else (0.0, 0.0, 0.0)
+    met, fond, surprise = met + 1.0, fond + _share(liked), surprise + _share(liked) - _share(expected)
     if met > MET_MAX:
-        met, fond = met / 2, fond / 2
-    first = _ENTRY.pack(item, min(max(at_ms // 1000, 0), _UNSIGNED_MAX), met, fond)
+        met, fond, surprise = met / 2, fond / 2, surprise / 2
+    first = _ENTRY.pack(item, min(max(at_ms // 1000, 0), _UNSIGNED_MAX), met, fond, surprise)
     others = packed[_HEAD.size :] if place < 0 else packed[_HEAD.size : place] + packed[place + _ENTRY.size :]
     return _HEAD.pack(min(total + 1, _UNSIGNED_MAX)) + first + others[: TASTE_BYTES_MAX - _HEAD.size - _ENTRY.size]
+
+
+def _share(number: float) -> float:
+    return 0.0 if isnan(number) else min(max(number, 0.0), 1.0)
 
 
 def is_sound(length: int) -> bool:
@@ -104,7 +110,7 @@ def is_sound(length: int) -> bool:
 
 
 def columns_of(packed: bytes) -> NDArray[np.void]:
-    """The items of a taste as fields `item`, `at_s`, `met` and `liked`, the newest first: fast, for scoring.
+    """The items of a taste as fields by the names of `Met`, the newest first: fast, for scoring.
 
     Raises:
         StateCorrupt: the bytes are no taste.

@@ -39,7 +39,7 @@ def table(names: tuple[str, ...] = NAMES) -> SlotTable:
 def person(*met: tuple[str, float], at_ms: int = 0) -> Person:
     packed = b""
     for name, liked in met:
-        packed = take(packed, hash_of_name(name), 0, liked)
+        packed = take(packed, hash_of_name(name), 0, liked, expected=0.25)
     return Person({}, Situation(), UserModels(taste=packed), b"", at_ms)
 
 

@@ -13,12 +13,12 @@ def test_nothing_packed_is_no_taste() -> None:
 
 def test_the_newest_item_is_first() -> None:
     packed = take(take(b"", 1, 1_000, 1.0), 2, 2_999, 0.0)
-    assert taste_of(packed) == Taste(2, (Met(2, 2, 1.0, 0.0), Met(1, 1, 1.0, 1.0)))
+    assert taste_of(packed) == Taste(2, (Met(2, 2, 1.0, 0.0, 0.0), Met(1, 1, 1.0, 1.0, 1.0)))
 
 
 def test_an_item_met_again_moves_to_the_front_and_is_counted() -> None:
-    packed = take(take(take(b"", 1, 0, 1.0), 2, 0, 1.0), 1, 5_000, 0.0)
-    assert taste_of(packed) == Taste(3, (Met(1, 5, 2.0, 1.0), Met(2, 0, 1.0, 1.0)))
+    packed = take(take(take(b"", 1, 0, 1.0, 0.75), 2, 0, 1.0), 1, 5_000, 0.0, 0.5)
+    assert taste_of(packed) == Taste(3, (Met(1, 5, 2.0, 1.0, -0.25), Met(2, 0, 1.0, 1.0, 1.0)))
 
 
 def test_beyond_its_bound_the_oldest_leaves_and_the_total_goes_on() -> None:
@@ -50,7 +50,7 @@ def test_a_time_out_of_range_is_clamped(at_ms: int) -> None:
     assert taste_of(take(b"", 7, at_ms, 1.0)).items[0].at_s in (0, 2**32 - 1)
 
 
-@pytest.mark.parametrize("packed", [b"x", b"1234", b"1234" + b"x" * 11, b"1234" + b"x" * 12 * (ITEMS_MAX + 1)])
+@pytest.mark.parametrize("packed", [b"x", b"1234", b"1234" + b"x" * 11, b"1234" + b"x" * 14 * (ITEMS_MAX + 1)])
 def test_other_bytes_are_refused(packed: bytes) -> None:
     with pytest.raises(StateCorrupt, match="expected a taste"):
         taste_of(packed)
