@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from online_models.stacking import KNOTS, WEIGHT_MAX, Stack, StackStatistics, shares_of
+from online_models.stacking import KNOTS, LEARNT_FROM, WEIGHT_MAX, Stack, StackStatistics, shares_of
 from schemas.errors import StateCorrupt
 
 Terms = tuple[float, float, float, float]
@@ -20,7 +20,7 @@ def example(seed: random.Random, *, trust: float) -> tuple[Terms, bool]:
 
 def taught(count: int, trust: float, experience: int = 10) -> StackStatistics:
     statistics, seed = StackStatistics(), random.Random(7)
-    for _ in range(count):
+    for _ in range(LEARNT_FROM + count):
         terms, clicked = example(seed, trust=trust)
         statistics.learn(terms, sum(terms), experience, clicked)
     return statistics
@@ -56,6 +56,15 @@ def test_experience_decides_which_weight_is_learnt() -> None:
     assert young < stack.weights(16, 2)[1] < old
 
 
+def test_while_the_prior_finds_its_level_nothing_is_learnt_of_weights() -> None:
+    statistics = StackStatistics()
+    for _ in range(LEARNT_FROM):
+        statistics.learn((-3.0, 0.0, 0.0, 0.0), -3.0, 0, True)
+    assert statistics.snapshot() == StackStatistics().snapshot()
+    statistics.learn((-3.0, 0.0, 0.0, 0.0), -3.0, 0, True)
+    assert statistics.snapshot() != StackStatistics().snapshot()
+
+
 def test_terms_that_there_were_none_of_keep_their_weight() -> None:
     weights = Stack.of(taught(500, trust=0.5).snapshot()).weights(10, 4)
     slope = weights[2]
@@ -86,9 +95,9 @@ def test_what_is_not_finite_teaches_nothing(bad: float) -> None:
 
 
 def test_an_endless_term_is_taken_for_a_large_one() -> None:
-    statistics = StackStatistics()
+    statistics = taught(0, trust=1.0)
     statistics.learn((1e300, -1e300, 0.0, 0.0), 0.0, 3, True)
-    assert (statistics.examples, statistics.resets) == (1, 0)
+    assert (statistics.examples, statistics.resets) == (LEARNT_FROM + 1, 0)
 
 
 @pytest.mark.parametrize("clicked", [True, False])
@@ -119,7 +128,7 @@ def test_what_is_stored_goes_on_as_the_living() -> None:
         stored.learn(terms, 0.0, n, clicked)
         stored = StackStatistics.of(stored.packed())
     assert stored.packed() == living.packed()
-    assert stored.examples == 400
+    assert stored.examples == LEARNT_FROM + 400
 
 
 def test_other_bytes_stop_the_job() -> None:
