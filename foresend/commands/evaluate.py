@@ -25,7 +25,7 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     )
     actions.add_parser("ranking", help="where the true next item ranks among others")
     policy = actions.add_parser("policy", help="what choosing by the engine would have earned")
-    policy.add_argument("--halves", type=int, default=0, metavar="N", help="judge on N random halves too")
+    policy.add_argument("--halves", type=int, default=0, metavar="N", help="judge on N random halves instead")
     for action in actions.choices.values():
         action.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder with the mapping's files")
         action.add_argument("--mapping", type=Path, required=True, metavar="FILE", help="with a section `evaluation`")
