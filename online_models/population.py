@@ -51,6 +51,7 @@ class PackedSlot(msgspec.Struct, array_like=True, frozen=True):
     examples: int
     watch: bytes = b""
     drifts: int = 0
+    drifted_ms: int = 0
 
 
 class PopulationCell(Cell):
@@ -72,18 +73,31 @@ class Pending(Cell):
 
 class _Slot:
     def __init__(
-        self, prior: PriorStatistics, stack: StackStatistics, examples: int = 0, watch: bytes = b"", drifts: int = 0
+        self,
+        prior: PriorStatistics,
+        stack: StackStatistics,
+        examples: int = 0,
+        watch: bytes = b"",
+        drifts: int = 0,
+        drifted_ms: int = 0,
     ) -> None:
         self.prior = prior
         self.stack = stack
         self.examples = examples
         self.watch = DriftWatch.of(watch)
         self.drifts = drifts
+        self.drifted_ms = drifted_ms
 
-    def look(self, score: float, *, clicked: bool) -> None:
-        """Hold what was told against what came. On drift all is doubted, so that it is learnt anew, and faster."""
-        if self.watch.see(score, clicked=clicked):
+    def look(self, score: float, example: Example) -> None:
+        """Hold what was told against what came. On drift all is doubted, so that it is learnt anew, and faster.
+
+        What was decided before the last drift was seen is no news: it was told by what is doubted already.
+        """
+        if example.at_ms <= self.drifted_ms:
+            return
+        if self.watch.see(score, clicked=example.reward > 0.5):
             self.drifts += 1
+            self.drifted_ms = example.ended_ms
             self.prior.doubt(DOUBT)
             self.stack.doubt(DOUBT)
 
@@ -135,7 +149,7 @@ class Population:
             known = OFFSET_SHARE * assessed.terms[1] if assessed else 0.0
             slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning)
             if assessed:
-                slot.look(assessed.score, clicked=example.reward > 0.5)
+                slot.look(assessed.score, example)
                 slot.stack.learn(assessed.terms, assessed.score, assessed.experience, example.reward > 0.5)
 
     def snapshot(self, workspace: WorkspaceId) -> ModelSnapshot:

@@ -147,3 +147,24 @@ def test_what_is_clicked_more_is_scored_higher() -> None:
     jazz, folk, new = scores.scores
     assert jazz > new > folk
     assert scores.uncertainties[2] > scores.uncertainties[0]
+
+
+def told(number: int, at_ms: int, ended_ms: int, *, clicked: bool) -> Example:
+    kind = RewardKind.CLICK if clicked else RewardKind.NONE
+    return replace(example(number, kind=kind), at_ms=at_ms, ended_ms=ended_ms)
+
+
+def test_on_drift_all_is_doubted_once_and_what_was_decided_before_is_no_news() -> None:
+    population = Population.of(PopulationCell())
+    for number in range(300):
+        population.learn(told(number, number, 1_000 + number, clicked=number % 20 == 0), settings())
+    assert population.snapshot(SHOP).slots["news/hero"].drifts == 0
+    # All of these were decided before anything was seen to have drifted, and end together.
+    for number in range(2_000):
+        population.learn(told(number, 400, 5_000, clicked=number % 2 == 0), settings())
+    assert population.snapshot(SHOP).slots["news/hero"].drifts == 1
+    for number in range(2_000):
+        population.learn(told(number, 6_000, 6_001, clicked=number % 2 == 0), settings())
+    assert population.snapshot(SHOP).slots["news/hero"].drifts == 2
+    again = Population.of(decode(PopulationCell, encode(population.packed())))
+    assert again.snapshot(SHOP) == population.snapshot(SHOP)
