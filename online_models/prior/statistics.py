@@ -40,8 +40,8 @@ INFORMATION_MIN = 1e-4
 RECENT_KEPT = 0.5 ** (1 / 70)
 """The second bias forgets half in 70 examples: it follows what holds just now. Measured on bank's drift: 50 to 100 are
 alike."""
-RECENT_VARIANCE_MAX = 0.4
-RECENT_OF_DRIFT = 4000.0
+RECENT_VARIANCE_MAX = 0.6
+RECENT_OF_DRIFT = 6000.0
 """Prior variance of the second bias for one unit of drift: where little drifts, nothing holds just now only."""
 
 NONE_SHOWN, SEVERAL_SHOWN = 0, -1
