@@ -9,6 +9,7 @@ from schemas.ids import Tag, VariantId
 from schemas.library import LearningSettings
 
 AFFINITY = hash_of_name("affinity")
+DIGITS_MIN = 4
 
 
 class ContentTerm:
@@ -60,15 +61,26 @@ def own_features(variant: VariantId, tags: Iterable[Tag]) -> tuple[tuple[int, fl
     """What a variant is to a person's own model: itself and its tags, by their hashes.
 
     All tags of one kind (what stands before a colon) have length 1 together, whatever their number: or else a click
-    would teach five times as much about a variant with ten tags as about one with two, for no better reason.
+    would teach five times as much about a variant with ten tags as about one with two, for no better reason. Measures
+    are left out: one that comes but once takes its share of what is learnt, and gives nothing back.
     """
-    once = tuple(dict.fromkeys(tags))
+    once = tuple([tag for tag in dict.fromkeys(tags) if not is_measure(tag)])
     kinds = Counter([tag.partition(":")[0] if ":" in tag else "" for tag in once])
     values = [kinds[tag.partition(":")[0] if ":" in tag else ""] ** -0.5 for tag in once]
     found = {hash_of_name(f"variant:{variant}"): 1.0}
     for tag, value in zip(once, values, strict=True):
         found.setdefault(hash_of_name(f"tag:{tag}"), value)
     return tuple(found.items())
+
+
+def is_measure(tag: Tag) -> bool:
+    """Whether a tag is a number of so many digits that it will hardly come again: a year, a price; no band of them.
+
+    >>> [is_measure(Tag(text)) for text in ("year:1995", "price:19.90", "decade:199", "1984", "genre:noir")]
+    [True, True, False, False, False]
+    """
+    kind, _, value = tag.partition(":")
+    return bool(kind) and len(value) >= DIGITS_MIN and value.replace(".", "", 1).isdigit()
 
 
 def features_of(variant: VariantId, tags: Sequence[Tag], near: float) -> dict[str, float]:

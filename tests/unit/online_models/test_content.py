@@ -12,7 +12,7 @@ from schemas.library import LearningSettings, Variant
 
 SETTINGS = LearningSettings()
 NEWS, HERO = TemplateName("news"), SlotName("hero")
-JAZZ = Variant(VariantId("jazz"), (Tag("genre:jazz"), Tag("genre:swing"), Tag("year:1959")), {})
+JAZZ = Variant(VariantId("jazz"), (Tag("genre:jazz"), Tag("genre:swing"), Tag("decade:195"), Tag("year:1959")), {})
 FOLK = Variant(VariantId("folk"), (Tag("genre:folk"),), {})
 PLAIN = Variant(VariantId("plain"), (), {})
 SHARES: dict[int | str, float] = {"genre:jazz": 0.5, "genre:swing": 0.25}
@@ -73,7 +73,7 @@ def test_it_is_explained_by_features_that_sum_to_it() -> None:
     term, known = ContentTerm(table(), SETTINGS), person(taught(JAZZ, 1.0, 3))
     told = term.explain(known, 0)
     assert [name for name, _ in told] == [
-        "own", "recent", "variant:jazz", "tag:genre:jazz", "tag:genre:swing", "tag:year:1959", "affinity",
+        "own", "recent", "variant:jazz", "tag:genre:jazz", "tag:genre:swing", "tag:decade:195", "affinity",
     ]  # fmt: skip
     assert sum(part for _, part in told) == pytest.approx(term.score(known).values[0], abs=1e-9)
 
@@ -90,7 +90,7 @@ def test_tags_of_one_kind_have_length_one_together() -> None:
             hash_of_name("variant:jazz"): 1.0,
             hash_of_name("tag:genre:jazz"): 0.5**0.5,
             hash_of_name("tag:genre:swing"): 0.5**0.5,
-            hash_of_name("tag:year:1959"): 1.0,
+            hash_of_name("tag:decade:195"): 1.0,
         }
     )
 
