@@ -12,11 +12,11 @@ from training.windows import LENGTH
 
 NEGATIVES = 64
 """Items drawn for each window that what comes next is told apart from."""
-RATE = 0.004
-ROW_SHRINKAGE = 3e-4
+RATE = 0.003
+ROW_SHRINKAGE = 1e-3
 """L2 of the rows of items: few have enough examples to be told apart from what their tags say."""
-SHRINKAGE = 1e-4
-NEXT_WEIGHT = 0.3
+SHRINKAGE = 5e-4
+NEXT_WEIGHT = 0.1
 """Of the loss of what comes next, beside that of rewards: it teaches where rewards are few."""
 IMPOSSIBLE = -1e9
 

@@ -17,17 +17,21 @@ from training.examples import shown_of
 from training.histories import History, histories_of
 from training.network import NEGATIVES, Network, network_of
 from training.parameters import Parameters, arrays_of, fresh, warm
-from training.states import begins
+from training.states import begins, terms
 from training.vocabulary import Vocabulary, row_map, vocabulary_of
 from training.windows import LENGTH, Rows, Windows, windows_of
 
 BATCH = 32
+KEPT_SHARE = 0.1
 OWN_ROW_MIN = 200
 """Times an item was met from which what a state says of its reward may be its own, beyond what its tags say: ten for
 each number of the row. Without it MovieLens, where nothing is met so often, loses what the sequence part gains."""
 EPOCHS_FRESH = 20
-EPOCHS_WARM = 5
+EPOCHS_WARM = 4
 """Most is known already: more passes over the same examples only learn them by heart."""
+UPDATES_MIN = 20
+"""Updates for each of those passes, where there are few examples: more passes are made of them."""
+EPOCHS_FACTOR_MAX = 4
 
 
 class Told(NamedTuple):
@@ -39,11 +43,12 @@ class Told(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Arrays of a part, its settings, and the loss of the last epoch."""
+    """Arrays of a part, its settings, the loss of the last epoch, and how many there were."""
 
     arrays: tuple[Array, ...]
     settings: dict[str, float]
     loss: float
+    epochs: int
 
 
 def train_histories(
@@ -63,10 +68,10 @@ def train_histories(
         SchemaError: the champion's arrays are not those of a sequence model.
     """
     vocabulary = vocabulary_of(histories)
-    epochs = EPOCHS_FRESH if champion is None else EPOCHS_WARM
     parameters = fresh(vocabulary, seed) if champion is None else warm(vocabulary, champion, seed)
     course = _Course(histories, vocabulary, seed)
-    done = Checkpoint(0, 0.0, parameters, [])
+    epochs = course.epochs(EPOCHS_FRESH if champion is None else EPOCHS_WARM)
+    done = Checkpoint(0, 0.0, parameters, [], parameters, course.kept_loss(parameters))
     if checkpoints is not None:
         done = checkpoints.newest() or done
     network = network_of(*vocabulary.sizes())
@@ -75,12 +80,20 @@ def train_histories(
         network.remember(done.memory)
     for epoch in range(done.epoch, epochs):
         loss = course.epoch(network, done.parameters, epoch)
-        done = Checkpoint(epoch + 1, loss, network.parameters(), network.memory())
+        done = _after(done, epoch + 1, loss, network, course)
         if checkpoints is not None:
             checkpoints.keep(done)
         tell(Told(epoch + 1, epochs, loss))
     lineage = seed_of(seed, vocabulary) if champion is None else champion.settings.get("lineage", 0.0)
-    return Trained(arrays_of(done.parameters, vocabulary), {"lineage": float(lineage)}, done.loss)
+    return Trained(arrays_of(done.best, vocabulary), {"lineage": float(lineage)}, done.loss, epochs)
+
+
+def _after(done: Checkpoint, epoch: int, loss: float, network: Network, course: "_Course") -> Checkpoint:
+    """What stands after an epoch: the best so far is what is published, so that no more is learnt by heart."""
+    parameters = network.parameters()
+    kept_loss = course.kept_loss(parameters)
+    best, best_loss = (parameters, kept_loss) if kept_loss <= done.best_loss else (done.best, done.best_loss)
+    return Checkpoint(epoch, loss, parameters, network.memory(), best, best_loss)
 
 
 def seed_of(seed: int, vocabulary: Vocabulary) -> int:
@@ -129,6 +142,21 @@ class _Course:
         self._often, self._target_often, self._moment = _often(self._windows, self._counts)
         own = np.concatenate([[False], np.expm1(vocabulary.often) > OWN_ROW_MIN - 0.5])
         self._windows.target_item[~own[self._windows.target_item]] = 0
+        self._kept = _kept(self._windows)
+        self._windows.weight[self._kept] = 0.0
+
+    def epochs(self, wanted: int) -> int:
+        """Passes over all windows, more where they are few."""
+        batches = max(1, -(-len(self._windows.person) // BATCH))
+        return wanted * min(EPOCHS_FACTOR_MAX, max(1, -(-UPDATES_MIN // batches)))
+
+    def kept_loss(self, parameters: Parameters) -> float:
+        """Log loss of the newest rewards, which are not trained on; 0 where there are none."""
+        if not self._kept.any():
+            return 0.0
+        said = terms(parameters, self._windows, self._often, self._target_often)[self._kept]
+        scores = (self._windows.offset[self._kept] + said).astype(np.float64)
+        return float(np.mean(np.logaddexp(0.0, scores) - self._windows.label[self._kept] * scores))
 
     def epoch(self, network: Network, parameters: Parameters, epoch: int) -> float:
         """One pass over all windows in a new order; returns the mean loss."""
@@ -170,6 +198,16 @@ class _Course:
         label: Floats = windows.label[..., None]
         expected = {"reward": label, "next": np.zeros((len(rows), LENGTH, 1), np.int32)}
         return inputs, expected, {"reward": _mean(windows.weight), "next": _mean(windows.follows)}
+
+
+def _kept(windows: Windows) -> NDArray[np.bool_]:
+    """The newest targets: they say when to stop."""
+    is_target = windows.weight > 0
+    times = windows.target_ms[is_target]
+    if not len(times):
+        return is_target
+    found: NDArray[np.bool_] = is_target & (windows.target_ms > np.quantile(times, 1.0 - KEPT_SHARE))
+    return found
 
 
 def _batches(order: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
