@@ -74,6 +74,10 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
         contributions = self.contributions().values()
         return tuple([sum(column) for column in zip(*contributions, strict=True)])
 
+    def spread(self) -> tuple[float, ...]:
+        """The deviation of each score; none where they were not told."""
+        return _floats(self.deviations)
+
     def assessed(self, variant: int) -> tuple[float, ...]:
         """What learning needs of one variant: the columns of `ASSESSED`. Terms that there were none of are 0."""
         terms = _floats(self.terms)

@@ -81,13 +81,19 @@ def json_answer(read: Read, *, explain: bool = False) -> Answer:
 def explanation(decision: Decision) -> dict[str, object]:
     """Why a decision is as it is: for each slot its variants, their probabilities, and what each score is the sum of.
 
-    The affinities are the one feature that is the user's own: how near a variant's tags are, from 0 to 1.
+    terms       what each adds to the score of each variant, by its name; they sum to `scores`
+    deviations  of the scores, as the policy was given them
+    experience  examples that the person's own model had learnt
+    affinities  how near each variant's tags are to what the person does, from 0 to 1
     """
     return {
         slot.slot: {
             "variants": slot.variants,
             "probabilities": slot.probabilities,
+            "scores": slot.scores(),
             "terms": slot.contributions(),
+            "deviations": slot.spread(),
+            "experience": slot.experience,
             "affinities": slot.affinities(),
         }
         for slot in decision.slots

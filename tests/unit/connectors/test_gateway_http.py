@@ -169,6 +169,8 @@ def test_an_answer_is_explained_where_it_is_asked_for(node: GatewayInProcess) ->
     assert explained["variants"] == ["v0", "v1", "v2"]
     assert explained["probabilities"] == [0.5, 0.3, 0.2]
     assert explained["terms"] == {"prior": [1.0, 2.0, 0.0], "content": [0.5, -0.5, 0.25], "all": [0.0, 0.0, 0.0]}
+    assert explained["scores"] == [1.5, 1.5, 0.25]
+    assert (explained["deviations"], explained["experience"]) == ([], 0)
     assert explained["affinities"] == [0.0, 0.125, 0.25]
     assert "explain" not in node.get(f"{ANNA_NEWS}?format=json").json
 

@@ -1,15 +1,12 @@
 """`foresend features`: what a gateway tells, as a table and as JSON; and what is said where it tells nothing."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from foresend.cli import main
+from tests.support.answering import gateway
 
 TOLD: dict[str, Any] = {
     "workspace": "shop",
@@ -22,33 +19,6 @@ TOLD: dict[str, Any] = {
         {"name": "spent", "value": 0.5, "at": None, "age_s": None},
     ],
 }
-
-
-@contextmanager
-def gateway(status: int, body: bytes) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Answers everything alike; tells its address, and which paths it was asked with which keys."""
-    asked: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.path, self.headers.get("authorization", "")))
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_each_feature_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
