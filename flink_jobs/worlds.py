@@ -140,6 +140,8 @@ class WorldReader:
         if trained is None:
             numbered = zip(PartKind, parts_at, strict=True)
             trained = Trained({kind: self._models.record(at, ModelPart) for kind, at in numbered if at is not None})
+            for kind, why in trained.refused.items():
+                _log.warning("passed over the trained part %s: %s", kind, why)
         self._trained[parts_at] = trained
         while len(self._trained) > TRAINED_KEPT_MAX:
             self._trained.popitem(last=False)

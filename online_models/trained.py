@@ -1,6 +1,5 @@
 """Trained parts as the job uses them: checked, laid out, and bound to a slot's table once for as long as both last."""
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -14,7 +13,6 @@ from schemas.models import ModelPart, PartKind
 BOUND_MAX = 256
 """Tables that terms are kept for: of spans that have passed none is asked for again."""
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
 
 
 class Trained:
@@ -54,7 +52,6 @@ class Trained:
             return make(part)
         except SchemaError as error:
             # Its bytes are those that were published, but no weights of ours have this form.
-            _log.warning("the trained part %s %d of workspace is not used: %s", kind, part.number, error)
             self.refused[kind] = str(error)
             del self._parts[kind]
             return None
