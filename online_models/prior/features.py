@@ -26,6 +26,8 @@ FACT_VARIANT_VARIANCE = 0.03
 FACT_TAG_VARIANCE = 0.06
 """Prior variances of weights in log-odds: how far a feature is believed to reach before anything is learnt. Chosen for
 bank, cdnow and vehicle-coupon together: on bank, facts at half or three times theirs cost less than 0.001 AUC."""
+FACTS_WIDE = 9
+"""Facts up to which each has the whole of these variances."""
 GRID_STEP = 0.5
 """Between the knots of a number's grid, on its logarithmic scale: a factor of 1.65."""
 SCALE_MAX = 20.0
@@ -81,13 +83,24 @@ def main_of(situation: Situation, names: Sequence[str]) -> Main:
     names  of the numbers, in the situation's order
     """
     keys = [fact for fact in situation.facts if fact]
-    values, variances = [1.0] * len(keys), [FACT_VARIANCE] * len(keys)
+    values, variances = [1.0] * len(keys), [FACT_VARIANCE * share_of(len(keys))] * len(keys)
     for name, number in zip(names, situation.numbers, strict=False):
         for key, value, variance in number_effects(hash_of_number(name), number):
             keys.append(key)
             values.append(value)
             variances.append(variance)
     return Main(keys, values, variances)
+
+
+def share_of(facts: int) -> float:
+    """How much of its variance each of so many facts keeps: with many, each says less.
+
+    Measured on vehicle-coupon, whose 21 facts gain 0.01 of AUC by it.
+
+    >>> share_of(3), share_of(9), share_of(36)
+    (1.0, 1.0, 0.125)
+    """
+    return 1.0 if facts <= FACTS_WIDE else (FACTS_WIDE / facts) ** 1.5
 
 
 def number_effects(key: int, number: float) -> Iterable[tuple[int, float, float]]:
@@ -140,9 +153,10 @@ def crossed_of(situation: Situation, variant: VariantId, tags: tuple[Tag, ...]) 
 @lru_cache(maxsize=1024)
 def _crossed_variances(rows: int, width: int) -> Floats:
     """Of `crossed_of`: the first row is of the variant and its tags alone. Read-only."""
-    variances = np.full((rows, width), FACT_TAG_VARIANCE)
+    share = share_of(rows - 1)
+    variances = np.full((rows, width), FACT_TAG_VARIANCE * share)
+    variances[:, 0] = FACT_VARIANT_VARIANCE * share
     variances[0] = TAG_VARIANCE
-    variances[:, 0] = FACT_VARIANT_VARIANCE
     variances[0, 0] = VARIANT_VARIANCE
     flat = variances.ravel()
     flat.flags.writeable = False
