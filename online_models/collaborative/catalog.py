@@ -43,10 +43,10 @@ class Catalog:
     def __init__(self, table: SlotTable) -> None:
         self.table = table
         count = len(table)
-        name = number_name(table.tags)
-        self.number = _ranks(table.tags, name)
+        names = number_names(table.tags)
+        self.number = _ranks(table.tags, names[0] if names else None)
         self.bins = np.minimum((self.number * BINS).astype(np.int64), BINS - 1)
-        self.tags = _matrix(table.tags, name)
+        self.tags = _matrix(table.tags, frozenset(names))
         self.sizes: Floats = self.tags.sum(axis=1)
         self.examples = 0
         self.total = np.zeros(count)
@@ -103,11 +103,12 @@ class Catalog:
         self.newest = float(self.number[self.total > 0.0].max(initial=0.0))
 
 
-def number_name(tags: Sequence[Sequence[Tag]]) -> str | None:
-    """The name of the tags `name:value` that are a number of the items; None where there is none.
+def number_names(tags: Sequence[Sequence[Tag]]) -> tuple[str, ...]:
+    """The names of the tags `name:value` that are a number of the items: that of the most different values first.
 
     Most items must have one, none may have two, and all values must be numbers: `VALUES_MIN` different ones at least,
-    for fewer are categories with numbers for names. Of several that of the most different values.
+    for fewer are categories with numbers for names. The first is the number that ranking knows; the others say the same
+    more coarsely, as a rule, and are no categories either.
     """
     have: Counter[str] = Counter()
     values: defaultdict[str, set[str]] = defaultdict(set)
@@ -121,8 +122,11 @@ def number_name(tags: Sequence[Sequence[Tag]]) -> str | None:
             if not _is_number(value):
                 barred.add(name)
     common = [name for name, times in have.items() if name not in barred and 2 * times > len(tags)]
-    rest = sorted((-len(values[name]), name) for name in common if len(values[name]) >= VALUES_MIN)
-    return rest[0][1] if rest else None
+    return tuple(
+        sorted(
+            (name for name in common if len(values[name]) >= VALUES_MIN), key=lambda name: (-len(values[name]), name)
+        )
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -143,8 +147,8 @@ def _ranks(tags: Sequence[Sequence[Tag]], name: str | None) -> Floats:
     return np.where(np.isnan(values), 0.5, middle).astype(np.float32)
 
 
-def _matrix(tags: Sequence[Sequence[Tag]], number: str | None) -> Floats:
-    kinds = [[tag for tag in dict.fromkeys(one) if tag.partition(":")[0] != number] for one in tags]
+def _matrix(tags: Sequence[Sequence[Tag]], numbers: frozenset[str]) -> Floats:
+    kinds = [[tag for tag in dict.fromkeys(one) if tag.partition(":")[0] not in numbers] for one in tags]
     common = Counter(tag for one in kinds for tag in one)
     kept = sorted(common, key=lambda tag: (-common[tag], tag))[:TAGS_KEPT_MAX]
     column = {tag: place for place, tag in enumerate(kept)}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from online_models.collaborative import Catalog
-from online_models.collaborative.catalog import TAGS_KEPT_MAX, VALUES_MIN, number_name
+from online_models.collaborative.catalog import TAGS_KEPT_MAX, VALUES_MIN, number_names
 from online_models.terms import SlotTable
 from schemas.ids import SlotName, Tag, TemplateName, VariantId
 from schemas.library import Variant
@@ -21,28 +21,33 @@ SIZES = tuple(f"size:{n % 8} year:{n}" for n in range(9))
 
 
 @pytest.mark.parametrize(
-    ("tags", "name"),
+    ("tags", "names"),
     [
-        (YEARS, "year"),
-        ((*YEARS, "year:-3.5 kind:a"), "year"),
-        ((*YEARS, "kind:a", "kind:b"), "year"),
-        (YEARS[1:], None),
-        ((*YEARS, "year:soon"), None),
-        ((*YEARS, "year:1990 year:1991"), None),
-        ((*YEARS, *["kind:a"] * VALUES_MIN), None),
-        (SIZES, "year"),
-        (tuple(f"plain{n} year" for n in range(9)), None),
-        ((), None),
+        (YEARS, ["year"]),
+        ((*YEARS, "year:-3.5 kind:a"), ["year"]),
+        ((*YEARS, "kind:a", "kind:b"), ["year"]),
+        (YEARS[1:], []),
+        ((*YEARS, "year:soon"), []),
+        ((*YEARS, "year:1990 year:1991"), []),
+        ((*YEARS, *["kind:a"] * VALUES_MIN), []),
+        (SIZES, ["year", "size"]),
+        (tuple(f"plain{n} year" for n in range(9)), []),
+        ((), []),
     ],
 )
-def test_a_number_is_what_most_items_have_once(tags: tuple[str, ...], name: str | None) -> None:
-    assert number_name([tuple(map(Tag, one.split())) for one in tags]) == name
+def test_a_number_is_what_most_items_have_once(tags: tuple[str, ...], names: list[str]) -> None:
+    assert list(number_names([tuple(map(Tag, one.split())) for one in tags])) == names
 
 
 def test_numbers_are_ranked_and_the_unknown_stands_in_the_middle() -> None:
     catalog = Catalog(tagged(*[f"year:{n}" for n in (10, 2, 10, 3, 4, 5, 6, 7, 8, 9)], "kind:a"))
     assert catalog.number[[0, 1, 2, 10]].tolist() == pytest.approx([0.9, 0.05, 0.9, 0.5])
     assert catalog.tags.shape == (11, 1)
+
+
+def test_numbers_beside_the_first_are_no_categories() -> None:
+    catalog = Catalog(tagged(*[f"{one} kind:a" for one in SIZES]))
+    assert catalog.tags.shape == (9, 1)
 
 
 def test_only_the_commonest_tags_are_known() -> None:
