@@ -79,16 +79,21 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_arrays(trained: Tra
 def test_the_job_computes_what_keras_does(trained: Trained) -> None:
     """Every state and term, step by step in numpy, against the model that was trained."""
     from training.network import network_of  # noqa: PLC0415
+    from training.parameters import warm  # noqa: PLC0415
     from training.sequence import _Course  # noqa: PLC0415
     from training.vocabulary import vocabulary_of  # noqa: PLC0415
+    from training.windows import windows_of  # noqa: PLC0415
 
     # given what Keras says of each target, its counts as they were published
     vocabulary = vocabulary_of(KNOWN)
     course, network = _Course(KNOWN, vocabulary, 3), network_of(*vocabulary.sizes())
     windows = course._windows
     often = np.concatenate([np.zeros(1, np.float32), vocabulary.often])
-    course._often[...], course._target_often[...] = often[windows.item], often[windows.target_item]
-    network.put(train_histories(KNOWN, seed=3) and network.parameters())
+    course._often[...], course._target_often[...] = (
+        often[windows.item],
+        often[windows_of(KNOWN, vocabulary).target_item],
+    )
+    network.put(warm(vocabulary, as_part(trained), 3))
     first = np.flatnonzero(windows.place == 0)[:8]
     rows = np.resize(first, 32)
     inputs, _, _ = course._batch(rows, np.zeros((len(windows.person), 16), np.float32), np.random.default_rng(1))
