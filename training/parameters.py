@@ -9,7 +9,7 @@ from schemas.models import Array, ModelPart
 from training.vocabulary import Vocabulary, row_map
 
 HIDDEN = 16
-"""Numbers of the state. On MovieLens 8 give three quarters of what 24 give, 16 nearly all (docs/benchmarks.md)."""
+"""Numbers of the state: it lies in the hot cell, and is read and written on each event."""
 INPUTS = 16
 
 Parameters = dict[str, Floats]

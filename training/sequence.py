@@ -25,7 +25,7 @@ BATCH = 32
 KEPT_SHARE = 0.1
 OWN_ROW_MIN = 200
 """Times an item was met from which what a state says of its reward may be its own, beyond what its tags say: ten for
-each number of the row. Without it MovieLens, where nothing is met so often, loses what the sequence part gains."""
+each number of the row: rows of rarer items would be learnt by heart."""
 EPOCHS_FRESH = 20
 EPOCHS_WARM = 4
 """Most is known already: more passes over the same examples only learn them by heart."""

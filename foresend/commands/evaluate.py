@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connectors.mappings.loading import load_mapping
+from foresend.environments import require
 from schemas.errors import ConfigError
 
 PARTS = ("prior", "content", "collaborative", "sequence", "stack")
@@ -47,6 +48,9 @@ def run(arguments: Namespace) -> int:
 def _figures(arguments: Namespace) -> Iterable[Any]:
     """The figures of an action. Each imports what it needs: the engine takes a second to load."""
     mapping = load_mapping(arguments.mapping)
+    trained = mapping.evaluation.train.parts if mapping.evaluation and mapping.evaluation.train else ()
+    if arguments.action == "progressive" and set(trained) & {"sequence"} - set(arguments.ablate):
+        require("train", "keras")
     with _progress() as progress:
         task = progress.add_task(arguments.action, total=None)
 
