@@ -66,7 +66,7 @@ class Calibration:
         """
         if not (math.isfinite(score) and math.isfinite(told)):
             return
-        self._count(told, clicked)
+        self.count(told, clicked=clicked)
         score = min(max(score, -SCORE_MAX), SCORE_MAX)
         offset, excess = self.mean
         chance = probability(offset + (1.0 + excess) * score)
@@ -127,7 +127,7 @@ class Calibration:
             made.mean, made.variance, made.resets, made.sums = found[:2], found[2:5], found[5], list(found[6:])
         return made
 
-    def _count(self, told: float, clicked: bool) -> None:
+    def count(self, told: float, *, clicked: bool) -> None:
         bins = self.sums = [value * _KEEP for value in self.sums]
         place = 3 * math.floor(min(max(told + BINS // 2, 0.0), BINS - 1.0))
         bins[place] += 1.0

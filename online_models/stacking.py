@@ -123,9 +123,13 @@ class StackStatistics:
         score       that the decision told of it, with the weights of then
         experience  examples that the person's own model had learnt
 
-        What is not finite teaches nothing.
+        What is not finite teaches nothing; nor does a score of one term alone: there is nothing to weigh, and a prior
+        that follows what drifts would be followed by weights that do so once more, later (bank: 0.003 of block AUC).
         """
         if not all(map(math.isfinite, terms)):
+            return
+        if not any(terms[1:]):
+            self.calibration.count(score, clicked=clicked)
             return
         self.examples += 1
         if self.examples <= LEARNT_FROM:

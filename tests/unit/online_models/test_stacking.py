@@ -59,10 +59,18 @@ def test_experience_decides_which_weight_is_learnt() -> None:
 def test_while_the_prior_finds_its_level_nothing_is_learnt_of_weights() -> None:
     statistics = StackStatistics()
     for _ in range(LEARNT_FROM):
-        statistics.learn((-3.0, 0.0, 0.0, 0.0), -3.0, 0, True)
+        statistics.learn((-3.0, 0.5, 0.0, 0.0), -3.0, 0, True)
     assert statistics.snapshot() == StackStatistics().snapshot()
-    statistics.learn((-3.0, 0.0, 0.0, 0.0), -3.0, 0, True)
+    statistics.learn((-3.0, 0.5, 0.0, 0.0), -3.0, 0, True)
     assert statistics.snapshot() != StackStatistics().snapshot()
+
+
+def test_where_one_term_alone_speaks_there_is_nothing_to_weigh() -> None:
+    statistics = StackStatistics()
+    for number in range(LEARNT_FROM + 500):
+        statistics.learn((-1.0, 0.0, 0.0, 0.0), -1.0, 0, number % 2 == 0)
+    assert Stack.of(statistics.snapshot()).weights(0, 2) == (1.0, 1.0, 0.0)
+    assert statistics.calibration.error() == pytest.approx(0.5 - 1 / (1 + math.e), abs=0.01)
 
 
 def test_terms_that_there_were_none_of_keep_their_weight() -> None:
