@@ -2,12 +2,13 @@
 
 import logging
 from collections import OrderedDict
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from connectors.kafka.settings import KafkaSettings
-from connectors.kafka.world_topics import library_topic, models_topic
+from connectors.kafka.world_topics import WorldTopic, library_topic, models_topic
 from online_models.menus import Menu, Menus, Offers
 from online_models.policies.choosing import policy_of
+from online_models.published import check_usable
 from online_models.scoring import Scorers
 from online_models.trained import NOTHING_TRAINED, Trained
 from schemas.errors import ConfigError, UnknownWorkspace
@@ -77,13 +78,18 @@ class Worlds(Protocol):
 class WorldReader:
     """`Worlds` from Kafka: compiles each pair of records once and keeps the newest ones."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._library = library_topic(settings)
-        self._models = models_topic(settings)
+    def __init__(self, library: WorldTopic, models: WorldTopic) -> None:
+        self._library = library
+        self._models = models
         self._shelves: OrderedDict[int, Shelf] = OrderedDict()
         self._worlds: OrderedDict[_Place, World] = OrderedDict()
         self._trained: OrderedDict[tuple[int | None, ...], Trained] = OrderedDict()
         self._by_ref: dict[tuple[WorkspaceId, WorldRef], World] = {}
+
+    @classmethod
+    def of(cls, settings: KafkaSettings) -> Self:
+        """Read the topics of a broker."""
+        return cls(library_topic(settings), models_topic(settings, check_usable))
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
         """See `Worlds`."""

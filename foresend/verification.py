@@ -58,7 +58,7 @@ class VerifyFigures:
 
 def fold_log(kafka: KafkaSettings, source: str) -> Oracle:
     """Fold a topic from its beginning to its present end, deadlines included."""
-    step = PersonalizeStep(WorldReader(kafka))
+    step = PersonalizeStep(WorldReader.of(kafka))
     oracle = Oracle(step, source)
     newest_ms: dict[int, int] = {}
     for record in read_log(kafka, source):

@@ -118,7 +118,12 @@ class Population:
         """
         slots = {
             name: _Slot(
-                PriorStatistics.of(one.prior), StackStatistics.of(one.stack), one.examples, one.watch, one.drifts
+                PriorStatistics.of(one.prior),
+                StackStatistics.of(one.stack),
+                one.examples,
+                one.watch,
+                one.drifts,
+                one.drifted_ms,
             )
             for name, one in cell.slots.items()
         }
@@ -127,7 +132,14 @@ class Population:
     def packed(self) -> PopulationCell:
         """What is to be stored."""
         slots = {
-            name: PackedSlot(slot.prior.packed(), slot.stack.packed(), slot.examples, slot.watch.packed(), slot.drifts)
+            name: PackedSlot(
+                slot.prior.packed(),
+                slot.stack.packed(),
+                slot.examples,
+                slot.watch.packed(),
+                slot.drifts,
+                slot.drifted_ms,
+            )
             for name, slot in self._slots.items()
         }
         return PopulationCell(self.number, slots)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from online_models.collaborative import CollaborativeTerm
+from online_models.collaborative.part import CollaborativePart
 from online_models.sequence.term import Outputs, SequenceTerm
 from online_models.sequence.weights import SequenceWeights
 from online_models.terms import SlotTable, Term
@@ -26,6 +27,8 @@ class Trained:
         self.refused: dict[PartKind, str] = {}
         self._parts = dict(parts)
         self.sequence = self._checked(PartKind.SEQUENCE, SequenceWeights.of)
+        # At once, not with the first table: what is followed of a person must not depend on what was scored before.
+        self._checked(PartKind.COLLABORATIVE, CollaborativePart.of)
         self._terms: dict[SlotTable, tuple[Term | None, Term | None]] = {}
 
     @property

@@ -140,7 +140,7 @@ class ModelPart(Versioned, frozen=True):
     card: str = ""
 
     def check(self) -> None:
-        """Refuse arrays that were damaged, are badly shaped, or stand in no order.
+        """Refuse arrays that were damaged, are badly shaped, or stand in no order, and settings that are no numbers.
 
         Raises:
             SchemaError: with what was expected and what came.
@@ -149,6 +149,8 @@ class ModelPart(Versioned, frozen=True):
             raise SchemaError(Reason.TOO_LARGE, f"expected at most {ARRAYS_MAX} arrays, got {len(self.arrays)}")
         for array in self.arrays:
             array.check()
+        if not all(map(math.isfinite, self.settings.values())):
+            raise SchemaError(Reason.NOT_FINITE, f"expected finite settings, got {self.settings}")
         if any(first.name >= second.name for first, second in pairwise(self.arrays)):
             raise SchemaError(Reason.WRONG_TYPE, "expected arrays in the order of their names, each name once")
         if checksum_of(self.arrays, self.settings) != self.checksum:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from connectors.kafka.log_reader import read_log
 from connectors.kafka.publishing import publish_part
 from connectors.kafka.settings import KafkaSettings
-from connectors.kafka.world_topics import read_world_record
+from connectors.kafka.world_topics import Check, read_world_record
 from schemas.errors import ConfigError, SchemaError, StateError
 from schemas.ids import WorkspaceId
 from schemas.keys import split_key
@@ -40,8 +40,10 @@ class ModelRecord(NamedTuple):
         return self.value.kind if isinstance(self.value, ModelPart) else POPULATION
 
 
-def model_records(settings: KafkaSettings, workspace: WorkspaceId) -> list[ModelRecord]:
+def model_records(settings: KafkaSettings, workspace: WorkspaceId, check: Check) -> list[ModelRecord]:
     """A workspace's records, in the order in which they were published.
+
+    check  of what was learnt, as the job does it
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -52,7 +54,7 @@ def model_records(settings: KafkaSettings, workspace: WorkspaceId) -> list[Model
             continue
         value, refused = None, ""
         try:
-            read, _ = read_world_record(record.key, record.value, ModelSnapshot)
+            read, _ = read_world_record(record.key, record.value, ModelSnapshot, check)
             value = read if isinstance(read, (ModelPart, ModelSnapshot)) else None
         except (SchemaError, StateError) as error:
             refused = str(error)
@@ -61,13 +63,13 @@ def model_records(settings: KafkaSettings, workspace: WorkspaceId) -> list[Model
     return [one._replace(is_used=one.value is not None and used.get(one.kind) == one.offset) for one in found]
 
 
-def promote(settings: KafkaSettings, workspace: WorkspaceId, offset: int) -> tuple[ModelPart, int]:
+def promote(settings: KafkaSettings, workspace: WorkspaceId, offset: int, check: Check) -> tuple[ModelPart, int]:
     """Publish the trained part at an offset again, as champion; returns it and where it stands now.
 
     Raises:
         ConfigError: there is no part of this workspace that could be used.
     """
-    records = model_records(settings, workspace)
+    records = model_records(settings, workspace, check)
     found = next((one for one in records if one.offset == offset), None)
     if found is None or not isinstance(found.value, ModelPart):
         refused = f": it was refused: {found.refused}" if found is not None and found.refused else ""
@@ -75,15 +77,14 @@ def promote(settings: KafkaSettings, workspace: WorkspaceId, offset: int) -> tup
     return _crowned(settings, found.value)
 
 
-def roll_back(settings: KafkaSettings, workspace: WorkspaceId, kind: PartKind) -> tuple[ModelPart, int]:
+def roll_back(settings: KafkaSettings, workspace: WorkspaceId, kind: PartKind, check: Check) -> tuple[ModelPart, int]:
     """Publish the champion before today's again; returns it and where it stands now.
 
     Raises:
         ConfigError: there is no other champion to go back to.
     """
-    champions = [
-        part for part in _parts(model_records(settings, workspace), kind) if part.standing is Standing.CHAMPION
-    ]
+    parts = _parts(model_records(settings, workspace, check), kind)
+    champions = [part for part in parts if part.standing is Standing.CHAMPION]
     before = next((part for part in reversed(champions) if part.checksum != champions[-1].checksum), None)
     if before is None:
         raise ConfigError(

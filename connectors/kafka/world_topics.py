@@ -3,6 +3,7 @@
 import logging
 from bisect import bisect_left
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ PART_KEY_PARTS = 4
 
 S = TypeVar("S", Release, ModelSnapshot, ModelPart)
 Read = Release | ModelSnapshot | ModelPart
+Check = Callable[[ModelSnapshot | ModelPart], None]
+"""Raises `SchemaError` for what no score can be made of; who scores knows (`online_models.published`)."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,12 +40,14 @@ class WorldTopic:
 
     Records that cannot be used are passed over, by every reader alike, so that a bad one stops nobody.
 
+    check    of what was learnt
     refused  how many were passed over, by reason
     """
 
-    def __init__(self, settings: KafkaSettings, topic: Topic, kind: type[Read]) -> None:
+    def __init__(self, settings: KafkaSettings, topic: Topic, kind: type[Read], check: Check) -> None:
         self._part = TopicPartition(topic.name, 0)
         self._kind = kind
+        self._check = check
         self._consumer = make_consumer(settings)
         self._consumer.assign([self._part])
         self._consumer.seek_to_beginning(self._part)
@@ -126,7 +131,7 @@ class WorldTopic:
     def _index(self, record: ConsumerRecord) -> None:
         offset: int = record.offset
         try:
-            value, name = read_world_record(record.key or b"", record.value or b"", self._kind)
+            value, name = read_world_record(record.key or b"", record.value or b"", self._kind, self._check)
         except (StateError, SchemaError) as error:
             self.refused[error.reason if isinstance(error, SchemaError) else Reason.WRONG_TYPE] += 1
             _log.warning("passed over %s at offset %d: %s", self._part.topic, offset, error)
@@ -142,7 +147,7 @@ class WorldTopic:
             self._kept.popitem(last=False)
 
 
-def read_world_record(key: bytes, packed: bytes, kind: type[Read]) -> tuple[Read, str]:
+def read_world_record(key: bytes, packed: bytes, kind: type[Read], check: Check) -> tuple[Read, str]:
     """What a record is, and the name it is indexed by.
 
     Raises:
@@ -156,7 +161,7 @@ def read_world_record(key: bytes, packed: bytes, kind: type[Read]) -> tuple[Read
         raise SchemaError(Reason.KEY_MISMATCH, "expected the record of the key's workspace, got another one's")
     if isinstance(value, Release):
         return value, ""
-    value.check()
+    check(value)
     if isinstance(value, ModelPart) and names[1] != value.kind:
         raise SchemaError(Reason.KEY_MISMATCH, f"expected a part of the kind of its key, got {value.kind}")
     return value, value.kind if isinstance(value, ModelPart) else ""
@@ -164,9 +169,9 @@ def read_world_record(key: bytes, packed: bytes, kind: type[Read]) -> tuple[Read
 
 def library_topic(settings: KafkaSettings) -> WorldTopic:
     """The reader of library releases."""
-    return WorldTopic(settings, LIBRARY, Release)
+    return WorldTopic(settings, LIBRARY, Release, lambda learnt: learnt.check())
 
 
-def models_topic(settings: KafkaSettings) -> WorldTopic:
+def models_topic(settings: KafkaSettings, check: Check) -> WorldTopic:
     """The reader of model snapshots and trained parts."""
-    return WorldTopic(settings, MODELS, ModelSnapshot)
+    return WorldTopic(settings, MODELS, ModelSnapshot, check)

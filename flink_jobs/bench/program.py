@@ -86,7 +86,7 @@ class Hotpath:
     def open(self) -> "HotpathStep":
         """The step, with worlds read from Kafka."""
         models = msgspec.msgpack.decode(Path(self.models).read_bytes(), type=list[ModelState])
-        return HotpathStep(PersonalizeStep(WorldReader(self.kafka)), models, range(self.first, self.end))
+        return HotpathStep(PersonalizeStep(WorldReader.of(self.kafka)), models, range(self.first, self.end))
 
 
 class HotpathStep:

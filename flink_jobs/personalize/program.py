@@ -39,7 +39,7 @@ class Personalize:
     def open(self) -> "PersonalizeStep":
         """The step, with worlds read from Kafka, and with the list of the erased."""
         graves = Graveyard.read(self.kafka, self.secret) if self.secret else Graveyard()
-        return PersonalizeStep(WorldReader(self.kafka), graves)
+        return PersonalizeStep(WorldReader.of(self.kafka), graves)
 
 
 class PersonalizeStep:

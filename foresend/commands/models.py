@@ -14,6 +14,7 @@ from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from foresend.settings.kafka import add_kafka_arguments, kafka_settings
 from foresend.settings.workspace import add_workspace_argument, workspace_folder
+from online_models.published import check_usable
 from schemas.errors import ConfigError, SchemaError
 from schemas.ids import WorkspaceId
 from schemas.models import ModelPart, ModelSnapshot, PartKind, SlotPrior
@@ -61,12 +62,12 @@ def run(arguments: Namespace) -> int:
         return _publish(kafka, arguments)
     workspace = load(workspace_folder(arguments)).id
     if arguments.action == "list":
-        _print_all(model_records(kafka, workspace), arguments.json)
+        _print_all(model_records(kafka, workspace, check_usable), arguments.json)
         return 0
     part, offset = (
-        promote(kafka, workspace, arguments.offset)
+        promote(kafka, workspace, arguments.offset, check_usable)
         if arguments.action == "promote"
-        else roll_back(kafka, workspace, PartKind(arguments.kind))
+        else roll_back(kafka, workspace, PartKind(arguments.kind), check_usable)
     )
     if arguments.json:
         print(json.dumps({"workspace": workspace, "kind": part.kind, "number": part.number, "offset": offset}))

@@ -14,6 +14,7 @@ from connectors.kafka.model_records import model_records
 from connectors.kafka.publishing import publish_part
 from connectors.kafka.settings import KafkaSettings
 from foresend.training.reading import Log
+from online_models.published import check_usable
 from schemas.events import MILLIS_END
 from schemas.ids import WorkspaceId
 from schemas.models import ModelPart, PartKind, Standing
@@ -121,7 +122,9 @@ class Training:
 
     def _champion(self) -> tuple[ModelPart | None, int]:
         """The part that is in use, and the number of the next one."""
-        parts = [one for one in model_records(self._kafka, self._workspace) if one.kind == PartKind.SEQUENCE]
+        parts = [
+            one for one in model_records(self._kafka, self._workspace, check_usable) if one.kind == PartKind.SEQUENCE
+        ]
         used = [one.value for one in parts if one.is_used and isinstance(one.value, ModelPart)]
         numbers = [one.value.number for one in parts if isinstance(one.value, ModelPart)]
         return (used[0] if used else None), max(numbers, default=0) + 1

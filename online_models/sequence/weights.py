@@ -24,6 +24,7 @@ INPUTS_KEPT = 4_096
 MOMENTS = 5
 """Numbers that say when: how long since the step before, and the hour of the day and of the week on their circles."""
 HOURS_OF_WEEK = 168
+LINEAGE_MAX = 0xFFFFFFFF
 HEADS = ("reward", "next")
 """What states are asked for: the log-odds of a reward beyond those of the other terms, and what comes next."""
 
@@ -114,7 +115,10 @@ class SequenceWeights:
         part.check()
         arrays = {array.name: np.frombuffer(array.data, array.type).reshape(array.shape) for array in part.arrays}
         _check(arrays)
-        return cls(arrays, int(part.settings.get("lineage", 0.0)), part.settings.get("deviation", 0.0))
+        lineage, deviation = part.settings.get("lineage", 0.0), part.settings.get("deviation", 0.0)
+        if not (0.0 <= lineage <= LINEAGE_MAX and deviation >= 0.0):
+            raise SchemaError(Reason.WRONG_TYPE, "sequence: expected a lineage of 32 bits and a deviation of 0 or more")
+        return cls(arrays, int(lineage), deviation)
 
     def projected(self, kind: int, item: int, tags: tuple[int, ...]) -> Floats:
         """What an input adds to the gates, whenever it comes: shape (3 · hidden,); an unknown hash adds nothing."""

@@ -12,6 +12,7 @@ from connectors.kafka.model_records import model_records
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from foresend.local.broker import Broker
+from online_models.published import check_usable
 from schemas.codec import encode
 from schemas.examples import Example, RewardKind
 from schemas.ids import SendId, SlotName, Tag, TemplateName, UserId, VariantId, WorkspaceId
@@ -62,7 +63,7 @@ def test_two_cycles_publish_two_parts(own_broker: Broker, tmp_path: Path) -> Non
     # then what was published is what was told, and the second goes on from the first
     assert (first["number"], second["number"]) == (1, 2)
     assert first["passed"], first["reason"]
-    parts = [one.value for one in model_records(kafka, workspace) if isinstance(one.value, ModelPart)]
+    parts = [one.value for one in model_records(kafka, workspace, check_usable) if isinstance(one.value, ModelPart)]
     assert parts[0].standing is Standing.CHALLENGER
     assert first["checksum"] in {part.checksum.hex() for part in parts if part.standing is Standing.CHAMPION}
     by_number = {part.number: part for part in parts}

@@ -1,36 +1,68 @@
-"""Worlds without Kafka: releases and snapshots in lists, an end offset being a number of them."""
+"""Worlds without Kafka: releases and what was learnt in lists, an end offset being a number of them."""
 
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+from connectors.kafka.world_topics import WorldTopic
 from flink_jobs.cells import CELLS, CellName
 from flink_jobs.personalize.program import PersonalizeStep
-from flink_jobs.worlds import World, make_world
-from schemas.codec import decode
-from schemas.errors import UnknownWorkspace, UnknownWorld
-from schemas.ids import WorkspaceId
+from flink_jobs.worlds import WorldReader
+from online_models.published import check_usable
+from schemas.codec import decode, encode
+from schemas.errors import UnknownWorld
+from schemas.keys import join_key
 from schemas.library import Release
-from schemas.models import ModelSnapshot
-from schemas.worlds import WorldRef
+from schemas.models import ModelPart, ModelSnapshot
+from schemas.topics import LIBRARY, MODELS
 
 
-class FixedWorlds:
-    """`Worlds` over encoded records, compiled once each."""
+class Published(NamedTuple):
+    """A record of one of the two topics, with its key."""
 
-    def __init__(self, releases: tuple[bytes, ...], snapshots: tuple[bytes, ...] = ()) -> None:
-        self._releases = [decode(Release, data) for data in releases]
-        self._snapshots = [decode(ModelSnapshot, data) for data in snapshots]
-        self._worlds: dict[tuple[WorkspaceId, WorldRef], World] = {}
+    key: bytes
+    value: bytes
 
-    def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
-        if (workspace, ref) not in self._worlds:
-            releases = [release for release in self._releases[: ref.library] if release.workspace == workspace]
-            snapshots = [one for one in self._snapshots[: ref.models] if one.workspace == workspace]
-            if ref.library > len(self._releases) or ref.models > len(self._snapshots):
-                raise UnknownWorld("expected a world of the fixed ones, got one beyond")
-            if not releases:
-                raise UnknownWorkspace("expected a release in the fixed worlds, found none")
-            self._worlds[workspace, ref] = make_world(releases[-1], snapshots[-1] if snapshots else None)
-        return self._worlds[workspace, ref]
+    @classmethod
+    def part(cls, part: ModelPart, number: str = "1") -> "Published":
+        """A trained part as it is published."""
+        return cls(join_key(part.workspace, "part", part.kind, number), encode(part))
+
+
+class FixedTopic(WorldTopic):
+    """The reader of a topic whose records stand in a list. One without a key has that of its workspace."""
+
+    def __init__(self, name: str, kind: type[Release] | type[ModelSnapshot], records: Sequence[Any]) -> None:
+        self._part, self._kind, self._next = SimpleNamespace(topic=name), kind, 0
+        self._check, self._offsets, self._kept, self.refused = check_usable, {}, OrderedDict(), Counter()
+        self._records = [
+            one if isinstance(one, Published) else Published(join_key(decode(kind, one).workspace, str(offset)), one)
+            for offset, one in enumerate(records)
+        ]
+
+    def _read_until(self, end: int) -> None:
+        if end > len(self._records):
+            raise UnknownWorld("expected a world of the fixed ones, got one beyond")
+        for offset in range(self._next, end):
+            self._index(SimpleNamespace(offset=offset, **self._records[offset]._asdict()))
+        self._next = end
+
+    def _read_again(self, offset: int, kind: Any) -> Any:
+        found = decode(kind, self._records[offset].value)
+        self._keep(offset, found)
+        return found
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FixedWorlds(WorldReader):
+    """The job's own reader of worlds over encoded records. `models` holds snapshots, and whatever has a key."""
+
+    def __init__(self, releases: Sequence[bytes], models: Sequence[bytes | Published] = ()) -> None:
+        super().__init__(FixedTopic(LIBRARY.name, Release, releases), FixedTopic(MODELS.name, ModelSnapshot, models))
 
 
 @dataclass(frozen=True)
@@ -38,7 +70,7 @@ class FixedProgram:
     """The job's program with worlds that travel with it."""
 
     releases: tuple[bytes, ...]
-    snapshots: tuple[bytes, ...] = ()
+    models: tuple[bytes | Published, ...] = ()
     source: str = "events"
 
     @property
@@ -46,4 +78,4 @@ class FixedProgram:
         return tuple(row.name for row in CELLS)
 
     def open(self) -> PersonalizeStep:
-        return PersonalizeStep(FixedWorlds(self.releases, self.snapshots))
+        return PersonalizeStep(FixedWorlds(self.releases, self.models))

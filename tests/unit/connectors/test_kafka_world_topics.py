@@ -6,13 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from connectors.kafka.world_topics import WorldTopic
+from online_models.published import check_usable
 from schemas.codec import encode
 from schemas.errors import Reason
 from schemas.ids import WorkspaceId
 from schemas.models import Array, ModelPart, ModelSnapshot, PartKind, SlotPrior, Standing, checksum_of
 from schemas.topics import MODELS
+from tests.support.sequences import arrays_of, part_of
 
 SHOP = WorkspaceId("shop")
 
@@ -20,6 +23,7 @@ SHOP = WorkspaceId("shop")
 def topic_without_kafka() -> WorldTopic:
     topic = WorldTopic.__new__(WorldTopic)
     topic._part, topic._kind, topic._next = SimpleNamespace(topic=MODELS.name), ModelSnapshot, 100
+    topic._check = check_usable
     topic._offsets, topic._kept, topic.refused = {}, OrderedDict(), Counter()
     return topic
 
@@ -46,10 +50,14 @@ def test_a_record_that_is_no_part_of_the_world_is_passed_over(key: bytes, value:
     assert topic.refused.total() == 1
 
 
-def part(standing: Standing = Standing.CHAMPION, data: bytes = b"\0" * 8, **changes: Any) -> ModelPart:
+def part(standing: Standing = Standing.CHAMPION, **changes: Any) -> ModelPart:
+    return replace(part_of(arrays_of()), workspace=SHOP, standing=standing, **changes)
+
+
+def toy(data: bytes = b"\0" * 8, **settings: float) -> ModelPart:
+    """Nothing is wrong with it, but that no score can be made of it."""
     arrays = (Array("a", "<f4", (2,), data),)
-    fields = {"kind": PartKind.SEQUENCE, "checksum": checksum_of(arrays, {}), **changes}
-    return ModelPart(SHOP, standing=standing, number=1, until_ms=0, arrays=arrays, settings={}, **fields)
+    return part(arrays=arrays, settings=settings, checksum=checksum_of(arrays, settings))
 
 
 def test_the_newest_champion_of_each_kind_counts() -> None:
@@ -71,7 +79,12 @@ def test_the_newest_champion_of_each_kind_counts() -> None:
     ("key", "bad"),
     [
         (b"shop|part|sequence|4", part(checksum=b"another")),
-        (b"shop|part|sequence|4", part(data=b"\0" * 7)),
+        (b"shop|part|sequence|4", toy()),
+        (b"shop|part|sequence|4", toy(b"\0" * 7)),
+        (b"shop|part|sequence|4", replace(toy(), kind=PartKind.COLLABORATIVE)),
+        (b"shop|part|collaborative|4", replace(toy(), kind=PartKind.COLLABORATIVE)),
+        (b"shop|part|sequence|4", part_of(arrays_of(), lineage=-1.0)),
+        (b"shop|part|sequence|4", part_of(arrays_of(), deviation=math.nan)),
         (b"shop|part|collaborative|4", part()),
         (b"bank|part|sequence|4", part()),
     ],
@@ -81,10 +94,19 @@ def test_a_damaged_or_badly_shaped_part_is_passed_over_and_counted(key: bytes, b
     read(topic, 4, b"shop|part|sequence|3", encode(part()))
     read(topic, 5, key, encode(bad))
     assert topic.offset_below(SHOP, 9, PartKind.SEQUENCE) == 4
+    assert topic.offset_below(SHOP, 9, PartKind.COLLABORATIVE) is None
     assert topic.refused.total() == 1
 
 
-def test_weights_that_are_no_numbers_are_passed_over() -> None:
+@pytest.mark.parametrize(
+    ("prior", "reason"),
+    [
+        (SlotPrior(bias=math.nan), Reason.NOT_FINITE),
+        (SlotPrior(learnt=b"\x01no weights"), Reason.WRONG_TYPE),
+        (SlotPrior(learnt=b"\x09"), Reason.WRONG_TYPE),
+    ],
+)
+def test_weights_that_cannot_be_scored_with_are_passed_over(prior: SlotPrior, reason: Reason) -> None:
     topic = topic_without_kafka()
-    read(topic, 5, b"shop|1", encode(ModelSnapshot(SHOP, 1, {"a/b": SlotPrior(bias=math.nan)})))
-    assert (topic.offset_below(SHOP, 9), dict(topic.refused)) == (None, {Reason.NOT_FINITE: 1})
+    read(topic, 5, b"shop|1", encode(ModelSnapshot(SHOP, 1, {"a/b": prior})))
+    assert (topic.offset_below(SHOP, 9), dict(topic.refused)) == (None, {reason: 1})

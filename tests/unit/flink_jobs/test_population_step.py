@@ -168,3 +168,9 @@ def test_on_drift_all_is_doubted_once_and_what_was_decided_before_is_no_news() -
     assert population.snapshot(SHOP).slots["news/hero"].drifts == 2
     again = Population.of(decode(PopulationCell, encode(population.packed())))
     assert again.snapshot(SHOP) == population.snapshot(SHOP)
+    # Restored, it still knows what is no news.
+    for one in (population, again):
+        for number in range(2_000):
+            one.learn(told(number, 400, 7_000, clicked=number % 20 == 0), settings())
+    assert again.snapshot(SHOP) == population.snapshot(SHOP)
+    assert again.snapshot(SHOP).slots["news/hero"].drifts == 2
