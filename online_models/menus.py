@@ -28,7 +28,8 @@ class Offer:
         names = [slot.name for slot in template.slots]
         self.until_ms = until_ms
         self.tables = tuple(
-            SlotTable(template.name, name, variants) for name, variants in zip(names, allowed, strict=True)
+            SlotTable(template.name, slot.name, variants, is_catalog=slot.items > 0)
+            for slot, variants in zip(template.slots, allowed, strict=True)
         )
         ids = [table.variants for table in self.tables]
         self.rules = Rules.of(template.rules, list(zip(names, ids, strict=True)))

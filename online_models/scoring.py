@@ -128,7 +128,7 @@ class Scorers:
     def of(self, table: SlotTable) -> SlotScorer:
         """The scorer of a slot."""
         prior = self._models.prior_of(table.template, table.slot)
-        content = ContentTerm(table, self._settings)
+        content = ContentTerm(table, self._settings, prior)
         terms: list[Term | None] = [PriorTerm(table, prior, self._settings), content, *self._trained.terms(table)]
         while terms[-1] is None:
             terms.pop()

@@ -59,12 +59,16 @@ class SlotTable:
 
     variants  ids, in the library's order
     tags      of each variant
+    is_catalog    whether the variants are a catalogue's items
     own_features  of rows that were asked for, as people's own models know them (`online_models.content`)
     """
 
-    def __init__(self, template: TemplateName, slot: SlotName, variants: Sequence[Variant]) -> None:
+    def __init__(
+        self, template: TemplateName, slot: SlotName, variants: Sequence[Variant], *, is_catalog: bool = False
+    ) -> None:
         self.template = template
         self.slot = slot
+        self.is_catalog = is_catalog
         self.variants: tuple[VariantId, ...] = tuple(variant.id for variant in variants)
         self.tags: tuple[tuple[Tag, ...], ...] = tuple(variant.tags for variant in variants)
         self.own_features: dict[int, tuple[tuple[int, float], ...]] = {}

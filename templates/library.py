@@ -42,6 +42,9 @@ class Library:
             for slot in template.slots
             for variant in slot.variants
         }
+        self._catalogs = {
+            (template.name, slot.name) for template in release.templates for slot in template.slots if slot.items
+        }
         self._marks = {name: mark(release.mark_prefix, name) for name in MARKS}
         self._pages: dict[tuple[TemplateName, Locale], Page] = {}
         for template in release.templates:
@@ -70,6 +73,10 @@ class Library:
     def variant(self, template: TemplateName, slot: SlotName, variant: VariantId) -> Variant | None:
         """A variant by its names; None where the release has none."""
         return self._variants.get((template, slot, variant))
+
+    def is_catalog(self, template: TemplateName, slot: SlotName) -> bool:
+        """Whether a slot's variants are a catalogue's items."""
+        return (template, slot) in self._catalogs
 
     def locale_for(self, template: Template, locale: str) -> Locale:
         """The locale of a template that serves a person's: the same, its language alone, the workspace's default."""

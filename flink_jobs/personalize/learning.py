@@ -11,7 +11,9 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
 from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposure, OpenExposures
 from online_models.clicks import Click
-from online_models.content import AFFINITY, features_of, own_features
+from online_models.content import AFFINITY, own_features
+from online_models.items import ItemNumbers
+from online_models.prior.features import features_of
 from online_models.scoring import prior_logit
 from schemas.decisions import ASSESSED
 from schemas.events import Event
@@ -138,7 +140,12 @@ def learn_from(state: UserState, exposure: OpenExposure, world: World, target: f
         variant = world.library.variant(exposure.template, slot, variant_id)
         if variant is None:
             continue
-        x = dict(own_features(variant.id, variant.tags))
+        is_catalog = world.library.is_catalog(exposure.template, slot)
+        x = dict(own_features(variant.id, variant.tags, is_catalog=is_catalog))
+        if is_catalog:
+            # Of now, not of the decision: what all people meet changes slowly.
+            items = ItemNumbers(world.models.prior_of(exposure.template, slot))
+            x.update(items.of(variant.id, variant.tags, exposure.at_ms))
         if near:
             x[AFFINITY] = near
         model = models.model_of(exposure.template, slot, learning)

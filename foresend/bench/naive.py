@@ -19,8 +19,8 @@ from connectors.cache.rows import Served
 from connectors.gateway.marks import MarkFiller
 from connectors.gateway.reads import Read
 from online_models.cells import Profile
-from online_models.content import features_of
 from online_models.features import affinity
+from online_models.prior.features import features_of
 from schemas.codec import decode
 from schemas.decisions import Rendered
 from schemas.ids import DecisionId, Locale, SendId, SlotName, TemplateName, UserId, VariantId, WorkspaceId

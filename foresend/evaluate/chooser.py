@@ -29,7 +29,8 @@ class Choosing:
         self._label = evaluation.learn
         self.settings = release.settings
         self.policy = policy_of(release.settings.policy)
-        self.table = SlotTable(TEMPLATE, SLOT, release.templates[0].slots[0].variants)
+        slot = release.templates[0].slots[0]
+        self.table = SlotTable(TEMPLATE, SLOT, slot.variants, is_catalog=slot.items > 0)
         self.variants: tuple[VariantId, ...] = self.table.variants
 
     def taught_by(self, decisions: Iterable[LoggedDecision]) -> PriorStatistics:

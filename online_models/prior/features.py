@@ -161,3 +161,16 @@ def _crossed_variances(rows: int, width: int) -> Floats:
     flat = variances.ravel()
     flat.flags.writeable = False
     return flat
+
+
+def features_of(variant: VariantId, tags: Sequence[Tag], near: float) -> dict[str, float]:
+    """What a variant is to weights that are published by name: itself, its tags, and the user's affinity to them.
+
+    The tags together have length 1, whatever their number.
+    """
+    x = {"affinity": near, f"variant:{variant}": 1.0}
+    if tags:
+        value = len(tags) ** -0.5
+        for tag in tags:
+            x[f"tag:{tag}"] = value
+    return x

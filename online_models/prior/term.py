@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from online_models.content import features_of
 from online_models.prior.features import (
     AFFINITY,
     BIAS,
@@ -18,6 +19,7 @@ from online_models.prior.features import (
     Hashes,
     bases_of,
     crossed_keys,
+    features_of,
     hash_of_number,
     number_effects,
 )
@@ -29,7 +31,10 @@ from schemas.models import SlotPrior
 REMEMBERED_MAX = 32
 """Variants up to which a fact's effects on all of them are remembered; a catalogue's are worked out when asked."""
 FACTS_REMEMBERED_MAX = 4096
+TABLES_REMEMBERED_MAX = 64
+"""Tables whose keys are remembered: terms are made anew at every snapshot."""
 
+Places = NDArray[np.intp]
 Effects = tuple[tuple[float, ...], tuple[float, ...]]
 
 
@@ -58,7 +63,8 @@ class PriorTerm:
         self._bases, self._values = _padded(table)
         self._variances = np.full(self._bases.shape, FACT_TAG_VARIANCE)
         self._variances[:, 0] = FACT_VARIANT_VARIANCE
-        self._own = self._own_effects()
+        # A catalogue's are worked out when asked: there is a new term for each snapshot.
+        self._own = self._own_effects(np.arange(len(table))) if len(table) <= REMEMBERED_MAX else None
         self._facts: dict[int, Effects] = {}
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
@@ -111,7 +117,8 @@ class PriorTerm:
         return sum([self._learnt.main(effect) * value for effect, value, _ in number_effects(key, number)])
 
     def _score_all(self, facts: Sequence[int], common: float, near: Sequence[float]) -> TermScores:
-        effects = [self._own, *[self._remembered(fact) for fact in facts]]
+        own = self._own or self._own_effects(np.arange(len(near)))
+        effects = [own, *[self._remembered(fact) for fact in facts]]
         weight = self._near_weight
         # Plain floats: for a few variants this is cheaper than numpy.
         values = [
@@ -127,9 +134,8 @@ class PriorTerm:
         self, facts: Sequence[int], common: float, near: Sequence[float], rows: Sequence[int]
     ) -> TermScores:
         places = np.asarray(rows, np.intp)
-        effects = [(self._own[0][row], self._own[1][row]) for row in rows]
-        values = np.array([one for one, _ in effects])
-        variances = np.array([one for _, one in effects])
+        own, uncertain = self._own_effects(places)
+        values, variances = np.array(own), np.array(uncertain)
         for fact in facts:
             more, more_variance = self._of_fact(fact, places)
             values = values + more
@@ -149,7 +155,7 @@ class PriorTerm:
             found = self._facts[fact] = tuple(values.tolist()), tuple(variances.tolist())
         return found
 
-    def _of_fact(self, fact: int, places: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]") -> tuple[Floats, Floats]:
+    def _of_fact(self, fact: int, places: Places) -> tuple[Floats, Floats]:
         """A fact's effects on these variants, and their variances."""
         bases, x = self._bases[places], self._values[places]
         means, variances = self._learnt.crossed(
@@ -157,25 +163,30 @@ class PriorTerm:
         )
         return (means * x).sum(axis=1), (variances * x * x).sum(axis=1)
 
-    def _own_effects(self) -> Effects:
-        """What each variant and its tags say to everybody, and how surely."""
-        priors = np.full(self._bases.shape, TAG_VARIANCE)
+    def _own_effects(self, places: Places) -> Effects:
+        """What each of these variants and its tags say to everybody, and how surely."""
+        bases, x = self._bases[places], self._values[places]
+        priors = np.full(bases.shape, TAG_VARIANCE)
         priors[:, 0] = VARIANT_VARIANCE
-        means, variances = self._learnt.crossed(self._bases, priors)
-        x = self._values
+        means, variances = self._learnt.crossed(bases, priors)
         weights: Mapping[str, float] = self._prior.weights
         values = (means * x).sum(axis=1).tolist()
         if weights.keys() - {"affinity"}:
-            columns = zip(values, self._table.variants, self._table.tags, strict=True)
+            table = self._table
+            named = [features_of(table.variants[row], table.tags[row], 0.0) for row in places.tolist()]
             values = [
-                own + sum([value * weights.get(name, 0.0) for name, value in features_of(variant, tags, 0.0).items()])
-                for own, variant, tags in columns
+                own + sum([value * weights.get(name, 0.0) for name, value in features.items()])
+                for own, features in zip(values, named, strict=True)
             ]
         return tuple(values), tuple((variances * x * x).sum(axis=1).tolist())
 
 
+@lru_cache(maxsize=TABLES_REMEMBERED_MAX)
 def _padded(table: SlotTable) -> tuple[Hashes, Floats]:
-    """Keys of each variant and its tags, and their values: shape (n, 1 + most tags); where there is none, value 0."""
+    """Keys of each variant and its tags, and their values: shape (n, 1 + most tags); where there is none, value 0.
+
+    Not to be changed: it is remembered.
+    """
     pairs = [bases_of(variant, tags) for variant, tags in zip(table.variants, table.tags, strict=True)]
     width = max((len(keys) for keys, _ in pairs), default=1)
     bases, values = np.zeros((len(pairs), width), np.uint32), np.zeros((len(pairs), width))

@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from online_models.content import AFFINITY, features_of, own_features
+from online_models.content import AFFINITY, own_features
+from online_models.prior.features import features_of
 from online_models.scoring import Scorers, SlotScores, prior_logit
 from online_models.slot_model import EMPTY, SlotModel, UserModels
 from online_models.terms import Person, Situation, SlotTable
