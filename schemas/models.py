@@ -163,5 +163,6 @@ def checksum_of(arrays: tuple[Array, ...], settings: Mapping[str, float]) -> byt
     for array in arrays:
         told.update(msgspec.msgpack.encode((array.name, array.type, array.shape, len(array.data))))
         told.update(array.data)
-    told.update(msgspec.msgpack.encode(sorted(settings.items())))
+    # A whole number comes back from the topic as a float.
+    told.update(msgspec.msgpack.encode(sorted((name, float(value)) for name, value in settings.items())))
     return told.digest()

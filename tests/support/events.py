@@ -3,7 +3,8 @@
 from itertools import count
 from typing import Any
 
-from schemas.decisions import Communication, Exposure
+from connectors.gateway.events import assessed_of, features_of
+from schemas.decisions import Communication, Decision, Exposure
 from schemas.events import Event, EventKind
 from schemas.ids import EventId, RecordId, SendId, UserId, WorkspaceId
 from schemas.worlds import WorldRef
@@ -64,6 +65,25 @@ def exposed(entry: Communication, send_id: str, at_ms: int, candidate: int = 0, 
         features=tuple(0.5 for _ in decision.slots),
         policy=decision.policy,
         vector=decision.vector,
+    )
+    return event(EventKind.EXPOSURE, decision.user, at_ms, exposure=shown, **fields)
+
+
+def served(decision: Decision, send_id: str, at_ms: int, candidate: int = 0, **fields: Any) -> Event:
+    """A candidate of a decision was served, and everything is told of it that the gateway tells."""
+    shown = Exposure(
+        send_id=SendId(send_id),
+        template=decision.template,
+        decision=decision.id,
+        candidate=candidate,
+        propensity=decision.candidates[candidate].probability,
+        probabilities=tuple(one.probability for one in decision.candidates),
+        slots=tuple(slot.slot for slot in decision.slots),
+        variants=decision.variants_of(candidate),
+        features=features_of(decision, candidate),
+        policy=decision.policy,
+        vector=decision.vector,
+        assessed=assessed_of(decision, candidate),
     )
     return event(EventKind.EXPOSURE, decision.user, at_ms, exposure=shown, **fields)
 

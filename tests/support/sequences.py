@@ -1,5 +1,6 @@
 """Small sequence parts, with random numbers of a seed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,21 @@ ITEMS = ("a", "b", "c", "d")
 TAGS = ("jazz", "folk", "rock")
 
 
-def arrays_of(seed: int = 1, hidden: int = 16, inputs: int = 16, spread: float = 0.5) -> dict[str, NDArray[Any]]:
+def arrays_of(
+    seed: int = 1,
+    hidden: int = 16,
+    inputs: int = 16,
+    spread: float = 0.5,
+    items: Sequence[str] = ITEMS,
+    tags: Sequence[str] = TAGS,
+) -> dict[str, NDArray[Any]]:
     chance = np.random.default_rng(seed)
     hashes = {
         "kind_hashes": sorted(map(hash_of_name, KINDS)),
-        "item_hashes": sorted(map(hash_of_name, ITEMS)),
-        "tag_hashes": sorted(map(hash_of_name, TAGS)),
+        "item_hashes": sorted(map(hash_of_name, items)),
+        "tag_hashes": sorted(map(hash_of_name, tags)),
     }
-    sizes = Sizes(hidden, inputs, len(ITEMS), len(KINDS), len(TAGS))
+    sizes = Sizes(hidden, inputs, len(items), len(KINDS), len(tags))
     found = {name: spread * chance.standard_normal(shape) for name, shape in shapes_of(sizes).items()}
     arrays = {name: values.astype(np.float32) for name, values in found.items()}
     return arrays | {name: np.array(values, np.uint32) for name, values in hashes.items()}
