@@ -17,6 +17,8 @@ DRIFT = 1e-4
 """Part of the way back to the prior variance that each example goes: what once was learnt is slowly doubted."""
 SLOPE_RANGE = (0.2, 5.0)
 OFFSET_MAX = 5.0
+VARIANCE_SLACK = 1.5
+"""No variance is wider than the one it began with, but for rounding."""
 SCORE_MAX = 30.0
 """Log-odds beyond which a score is taken for this much."""
 _KEEP = 0.5 ** (1.0 / HALF_LIFE)
@@ -82,9 +84,11 @@ class Calibration:
             (both - gain[0] * gain[1] * shrink) * (1.0 - DRIFT),
             (second - gain[1] * gain[1] * shrink) * (1.0 - DRIFT) + DRIFT * VARIANCE,
         )
-        if not all(map(math.isfinite, (*self.mean, *self.variance))) or abs(self.mean[0]) > 4 * OFFSET_MAX:
-            self.mean, self.variance = (0.0, 0.0), (VARIANCE, 0.0, VARIANCE)
-            self.resets += 1
+        self._check()
+
+    def restart(self) -> None:
+        """Forget everything but how often that was so."""
+        self.mean, self.variance, self.sums = (0.0, 0.0), (VARIANCE, 0.0, VARIANCE), [0.0] * (3 * BINS)
 
     def error(self) -> float:
         """The expected calibration error of what decisions told; 0 before the first example.
@@ -128,11 +132,26 @@ class Calibration:
         return made
 
     def count(self, told: float, *, clicked: bool) -> None:
+        """Take note of a score that was told, in log-odds, and of what came; the line stays as it is."""
         bins = self.sums = [value * _KEEP for value in self.sums]
         place = 3 * math.floor(min(max(told + BINS // 2, 0.0), BINS - 1.0))
         bins[place] += 1.0
         bins[place + 1] += probability(told)
         bins[place + 2] += clicked
+
+    def _check(self) -> None:
+        """Start the line again where it ran away."""
+        first, _, second = self.variance
+        if (
+            all(map(math.isfinite, (*self.mean, *self.variance)))
+            and abs(self.mean[0]) <= 4 * OFFSET_MAX
+            and abs(self.mean[1]) <= 4 * SLOPE_RANGE[1]
+            and min(first, second) > 0.0
+            and max(first, second) <= VARIANCE_SLACK * VARIANCE
+        ):
+            return
+        self.mean, self.variance = (0.0, 0.0), (VARIANCE, 0.0, VARIANCE)
+        self.resets += 1
 
 
 PACKED_BYTES = _FORM.size

@@ -1,5 +1,6 @@
 """What all users of a workspace have taught together: for each slot a prior, and the weights of a score's terms."""
 
+import math
 import struct
 from typing import NamedTuple, Self
 
@@ -40,10 +41,13 @@ class Assessed(NamedTuple):
 
 
 def assessed_of(example: Example) -> list[Assessed | None]:
-    """Slot by slot; None where the decision is older than what is assessed."""
+    """Slot by slot; None where the decision is older than what is assessed, or told what is no number."""
     if len(example.assessed) != _ROW.size * len(example.slots):
         return [None] * len(example.slots)
-    return [Assessed(row[:4], row[4], row[5], int(row[6])) for row in _ROW.iter_unpack(example.assessed)]
+    return [
+        Assessed(row[:4], row[4], row[5], max(0, int(row[6]))) if all(map(math.isfinite, row)) else None
+        for row in _ROW.iter_unpack(example.assessed)
+    ]
 
 
 def share_of(experience: int) -> float:

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.calibration import PACKED_BYTES, Calibration, probability
+from online_models.calibration import PACKED_BYTES, VARIANCE_SLACK, Calibration, probability
 from schemas.decisions import TERMS
 from schemas.errors import StateCorrupt
 
@@ -195,10 +195,12 @@ class StackStatistics:
 
     def _check(self) -> None:
         """Start again where weights ran away: a variance that is none, or a weight that nobody would believe."""
-        if np.abs(self.mean).max() <= RUNAWAY and self.variance.diagonal().min() > 0.0:
+        diagonal = self.variance.diagonal()
+        is_known = diagonal.min() > 0.0 and bool((diagonal <= VARIANCE_SLACK * _PRIOR_VARIANCE).all())
+        if np.abs(self.mean).max() <= RUNAWAY and is_known:
             return
         self.resets += 1
-        self.calibration = Calibration()
+        self.calibration.restart()
         self.mean, self.variance = _PRIOR_MEAN.copy(), np.diag(_PRIOR_VARIANCE)
 
 

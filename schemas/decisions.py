@@ -1,5 +1,6 @@
 """What is decided for a user, what is shown, and what is learnt from it."""
 
+import math
 import struct
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
@@ -203,8 +204,10 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     assessed: Annotated[bytes, msgspec.Meta(max_length=ASSESSED_BYTES_MAX)] = b""
 
     def __post_init__(self) -> None:
-        """Refuse an exposure whose columns do not match: a decoder tells it as wrong type."""
+        """Refuse an exposure whose columns do not match or are no numbers: a decoder tells it as wrong type."""
         if not len(self.slots) == len(self.variants) == len(self.features):
             raise ValueError("expected one variant and one feature for each slot")
         if self.assessed and len(self.assessed) != 4 * len(ASSESSED) * len(self.slots):
             raise ValueError("expected the assessed numbers of each slot")
+        if not all(map(math.isfinite, _floats(self.assessed))):
+            raise ValueError("expected finite numbers of what was assessed")

@@ -35,6 +35,7 @@ from schemas.models import AFFINITY_WEIGHT, CLICK_LOGIT
 
 LOGIT_MAX = 50.0
 """Log-odds that no honest weights reach: past it they have run away, and the slot starts again from the prior."""
+OFFSET_MAX = 10.0
 INFORMATION_MIN = 1e-4
 """Of one example: else one that was foreseen with all certainty could never be wrong."""
 RECENT_KEPT = 0.5 ** (1 / 70)
@@ -101,10 +102,13 @@ class PriorStatistics:
 
         affinity  of the person to the variant's tags, from 0 to 1
         label     what it earned, from 0 to 1
-        offset    log-odds that something else explains, beside the default prior (`schemas.models.SlotPrior`)
+        offset    log-odds that something else explains, beside the default prior (`schemas.models.SlotPrior`);
+                  beyond `OFFSET_MAX` it is taken for this much: one person's own model empties nothing of all others'
 
-        Weights that ran away, or an example that is no number, empty the statistics: the prior speaks again.
+        What is no number teaches nothing. Weights that ran away empty the statistics: the prior speaks again.
         """
+        if not (0.0 <= label <= 1.0 and 0.0 <= affinity <= 1.0 and math.isfinite(offset)):
+            return
         main = _with_biases(main_of(situation, settings.numbers), affinity, settings.drift)
         self.shown = _shown_too(self.shown, hash_of_name(variant))
         several = self.shown == SEVERAL_SHOWN
@@ -115,11 +119,11 @@ class PriorStatistics:
         buckets = buckets_of(crossed.keys)
         variances = table.seen(buckets, crossed, settings.drift)
         against, spread = block.gain(places, values)
-        logit = float(block.means[places] @ values) + float(table.means[buckets] @ x)
-        logit += offset + CLICK_LOGIT + AFFINITY_WEIGHT * affinity
+        own = float(block.means[places] @ values) + float(table.means[buckets] @ x)
+        logit = own + min(max(offset, -OFFSET_MAX), OFFSET_MAX) + CLICK_LOGIT + AFFINITY_WEIGHT * affinity
         spread += float(variances @ (x * x))
         self.examples += 1
-        if not (abs(logit) <= LOGIT_MAX and 0.0 <= label <= 1.0 and 0.0 <= spread < math.inf):
+        if not (abs(own) <= LOGIT_MAX and 0.0 <= spread < math.inf):
             self._reset()
             return
         probability = 1.0 / (1.0 + math.exp(-logit))

@@ -24,6 +24,8 @@ INPUTS_KEPT = 4_096
 MOMENTS = 5
 """Numbers that say when: how long since the step before, and the hour of the day and of the week on their circles."""
 HOURS_OF_WEEK = 168
+WEIGHT_MAX = 1e4
+"""No honest weight reaches it; of larger ones products of three would overflow."""
 LINEAGE_MAX = 0xFFFFFFFF
 HEADS = ("reward", "next")
 """What states are asked for: the log-odds of a reward beyond those of the other terms, and what comes next."""
@@ -193,8 +195,8 @@ def _check(arrays: Mapping[str, NDArray[np.generic]]) -> None:
         if name.endswith("hashes"):
             if found.dtype != np.uint32 or (np.diff(found.astype(np.int64)) <= 0).any():
                 raise SchemaError(Reason.WRONG_TYPE, f"sequence: expected {name} as uint32, ascending")
-        elif found.dtype != np.float32 or not np.isfinite(found.astype(np.float64)).all():
-            raise SchemaError(Reason.NOT_FINITE, f"sequence: expected {name} as finite float32")
+        elif found.dtype != np.float32 or not np.abs(found).max(initial=0.0) <= WEIGHT_MAX:
+            raise SchemaError(Reason.NOT_FINITE, f"sequence: expected {name} as finite float32 up to {WEIGHT_MAX:.0f}")
 
 
 def _floats(values: NDArray[np.generic]) -> Floats:

@@ -177,11 +177,29 @@ def test_stored_statistics_go_on_to_the_bit() -> None:
 
 
 @pytest.mark.parametrize("label", [math.nan, 2.0, -1.0, math.inf])
-def test_a_poisonous_label_starts_again_from_the_prior_and_is_counted(label: float) -> None:
-    statistics = learn(tastes_by_city(), label=label)
+def test_a_poisonous_label_teaches_nothing_and_costs_nothing(label: float) -> None:
+    statistics, before = tastes_by_city(), tastes_by_city().packed()
 
-    assert statistics.resets == 1
-    assert list(term_of(statistics).score(person()).values) == [CLICK_LOGIT, CLICK_LOGIT]
+    learn(statistics, label=label)
+
+    assert statistics.packed() == before
+
+
+def test_a_poisonous_offset_or_affinity_teaches_nothing_and_costs_nothing() -> None:
+    statistics, before = tastes_by_city(), tastes_by_city().packed()
+
+    for affinity, offset in ((0.0, math.nan), (0.0, math.inf), (math.nan, 0.0), (7.0, 0.0)):
+        statistics.learn(situation(), JAZZ, TAGS[JAZZ], affinity, 1.0, offset, SETTINGS)
+
+    assert statistics.packed() == before
+
+
+def test_one_person_whose_own_model_ran_away_empties_nothing_of_all_others() -> None:
+    statistics = tastes_by_city()
+
+    statistics.learn(situation(), JAZZ, TAGS[JAZZ], 0.0, 0.0, 300.0, SETTINGS)
+
+    assert statistics.resets == 0
 
 
 def test_weights_that_ran_away_are_emptied_and_counted() -> None:
