@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from online_models.ages import NUMBER_REACH, age_of
 from online_models.prior.features import VARIANT_VARIANCE
 from online_models.prior.learnt import LearntPrior, unpack
 from online_models.terms import hash_of_name
@@ -16,16 +17,8 @@ from schemas.ids import Tag, VariantId
 from schemas.models import SlotPrior
 
 POPULARITY, AGE = hash_of_name("popularity"), hash_of_name("age")
-NUMBER_REACH = 0.45
-"""Of a number's unit, beside a tag: its weight has a fifth of a tag's variance. On MovieLens half of it costs 0.0004 of
-AUC, twice as much 0.0003."""
 CURVATURE = 0.22
 """What one example adds to the precision of a weight: p (1 − p) where p is a third to two thirds."""
-YEARS_USUAL = 2.0
-"""Of an item's age as log(1 + years), some six years: what is older is old."""
-AGE_KIND = "year:"
-_YEAR_MS = 31_557_600_000
-_FIRST_YEAR = 1970
 
 
 class ItemNumbers:
@@ -60,16 +53,3 @@ class ItemNumbers:
         variance = float(self._learnt.crossed(key, np.full(1, VARIANT_VARIANCE))[1][0])
         times = max(0.0, 1.0 / variance - 1.0 / VARIANT_VARIANCE) / CURVATURE
         return NUMBER_REACH * (math.log1p(times) - self._examples)
-
-
-def age_of(tags: Iterable[Tag], at_ms: int) -> float | None:
-    """How old an item is, as log(1 + years) around what is usual; None where no tag tells.
-
-    >>> age_of((Tag("genre:noir"), Tag("year:1994")), 25 * 31_557_600_000) == NUMBER_REACH * (math.log1p(1.0) - 2.0)
-    True
-    """
-    for tag in tags:
-        if tag.startswith(AGE_KIND) and tag[len(AGE_KIND) :].isdecimal():
-            years = _FIRST_YEAR + at_ms / _YEAR_MS - int(tag[len(AGE_KIND) :])
-            return NUMBER_REACH * (math.log1p(max(0.0, years)) - YEARS_USUAL)
-    return None

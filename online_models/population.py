@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from online_models.ages import newcomers_age
 from online_models.drift import DriftWatch
 from online_models.prior.statistics import PriorStatistics
 from online_models.stacking import StackStatistics
@@ -175,7 +176,8 @@ class Population:
             slot = self._slot(f"{example.template}/{name}")
             slot.examples += 1
             known = share_of(assessed.experience) * assessed.terms[1] if assessed else 0.0
-            slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning)
+            age = newcomers_age(of_variant, example.at_ms, assessed.experience) if assessed else 0.0
+            slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning, age)
             if assessed:
                 slot.look(assessed.score, example)
                 slot.stack.learn(assessed.terms, assessed.score, assessed.experience, example.reward > 0.5)

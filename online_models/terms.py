@@ -9,6 +9,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.ages import AGE_KIND
 from online_models.slot_model import UserModels
 from schemas.ids import SlotName, Tag, TemplateName, VariantId
 from schemas.library import Variant
@@ -106,6 +107,11 @@ class SlotTable:
             made = kind(self, part)
             self._bound[kind] = (part.checksum, made)
         return cast("Bound", made)
+
+    @cached_property
+    def has_ages(self) -> bool:
+        """Whether tags tell how old variants are."""
+        return any(tag.startswith(AGE_KIND) for tag in self._with_tag if isinstance(tag, str))
 
     @cached_property
     def items(self) -> NDArray[np.uint32]:

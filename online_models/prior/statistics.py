@@ -19,6 +19,8 @@ from online_models.prior.features import (
     AFFINITY_VARIANCE,
     BIAS,
     BIAS_VARIANCE,
+    NEWCOMERS_AGE,
+    NEWCOMERS_AGE_VARIANCE,
     RECENT,
     Crossed,
     Main,
@@ -97,6 +99,7 @@ class PriorStatistics:
         label: float,
         offset: float,
         settings: LearningSettings,
+        newcomers_age: float = 0.0,
     ) -> None:
         """Learn from one example, in the log's order.
 
@@ -104,12 +107,17 @@ class PriorStatistics:
         label     what it earned, from 0 to 1
         offset    log-odds that something else explains, beside the default prior (`schemas.models.SlotPrior`);
                   beyond `OFFSET_MAX` it is taken for this much: one person's own model empties nothing of all others'
+        newcomers_age  of `online_models.ages`
 
         What is no number teaches nothing. Weights that ran away empty the statistics: the prior speaks again.
         """
         if not (0.0 <= label <= 1.0 and 0.0 <= affinity <= 1.0 and math.isfinite(offset)):
             return
         main = _with_biases(main_of(situation, settings.numbers), affinity, settings.drift)
+        if newcomers_age:
+            main.keys.append(NEWCOMERS_AGE)
+            main.values.append(newcomers_age)
+            main.variances.append(NEWCOMERS_AGE_VARIANCE)
         self.shown = _shown_too(self.shown, hash_of_name(variant))
         several = self.shown == SEVERAL_SHOWN
         main, crossed = self._placed(main, crossed_of(situation, variant, tags) if several else NO_CROSSES)

@@ -7,11 +7,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.ages import newcomers_age
 from online_models.prior.features import (
     AFFINITY,
     BIAS,
     FACT_TAG_VARIANCE,
     FACT_VARIANT_VARIANCE,
+    NEWCOMERS_AGE,
     RECENT,
     TAG_VARIANCE,
     VARIANT_VARIANCE,
@@ -44,8 +46,8 @@ class PriorTerm:
     The uncertainty of what all variants share is left out: it helps no choice among them.
     """
 
-    __slots__ = ("_bases", "_common", "_facts", "_learnt", "_near_weight", "_numbers", "_own", "_prior", "_settings",
-                 "_table", "_values", "_variances")  # fmt: skip
+    __slots__ = ("_bases", "_common", "_facts", "_learnt", "_near_weight", "_newcomers", "_numbers", "_own", "_prior",
+                 "_settings", "_table", "_values", "_variances")  # fmt: skip
 
     def __init__(self, table: SlotTable, prior: SlotPrior, settings: LearningSettings) -> None:
         """Bind what was learnt to a slot's variants.
@@ -58,6 +60,8 @@ class PriorTerm:
         self._settings = settings
         self._learnt: LearntPrior = unpack(prior.learnt)
         self._numbers = [hash_of_number(name) for name in settings.numbers]
+        # Where no tag tells an age there is none to ask for.
+        self._newcomers = self._learnt.main(NEWCOMERS_AGE) if table.has_ages else 0.0
         self._near_weight = prior.weights.get("affinity", 0.0) + self._learnt.main(AFFINITY)
         self._common = prior.bias + self._learnt.main(BIAS) + self._learnt.main(RECENT)
         self._bases, self._values = _padded(table)
@@ -73,8 +77,13 @@ class PriorTerm:
         common = self._common + self._main(person, facts)
         near = self._table.affinities(person.shares)
         if rows is None and len(near) <= REMEMBERED_MAX:
-            return self._score_all(facts, common, near)
-        return self._score_rows(facts, common, near, range(len(near)) if rows is None else rows)
+            found = self._score_all(facts, common, near)
+        else:
+            found = self._score_rows(facts, common, near, range(len(near)) if rows is None else rows)
+        if not self._newcomers:
+            return found
+        pairs = zip(range(len(near)) if rows is None else rows, found.values, strict=True)
+        return found._replace(values=[value + self._of_newcomers(person, row) for row, value in pairs])
 
     def explain(self, person: Person, row: int) -> list[tuple[str, float]]:
         """Return each feature and what it adds for one variant, in log-odds; they sum to its value.
@@ -100,7 +109,15 @@ class PriorTerm:
                 parts += [(f"{name} × {base}", float(one)) for base, one in zip(names, crossed, strict=True)]
         for name, key, number in zip(self._settings.numbers, self._numbers, person.situation.numbers, strict=False):
             parts.append((name, self._of_number(key, number)))
+        if self._newcomers:
+            parts.append(("age for a newcomer", self._of_newcomers(person, row)))
         return parts
+
+    def _of_newcomers(self, person: Person, row: int) -> float:
+        """What a variant's age says to somebody new."""
+        table = self._table
+        experience = person.models.experience_of(table.template, table.slot)
+        return self._newcomers * newcomers_age(table.tags[row], person.at_ms, experience)
 
     def _main(self, person: Person, facts: Sequence[int]) -> float:
         """What facts and numbers say, whatever the variant."""

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from online_models.ages import NUMBER_REACH, age_of
 from online_models.content import ContentTerm, own_features
-from online_models.items import AGE, NUMBER_REACH, POPULARITY, ItemNumbers, age_of
+from online_models.items import AGE, POPULARITY, ItemNumbers
 from online_models.prior.statistics import PriorStatistics
 from online_models.slot_model import EMPTY, SlotModel, UserModels
 from online_models.terms import Person, Situation, SlotTable, hash_of_name
