@@ -7,14 +7,21 @@ from collections.abc import Iterable, Sequence
 
 from connectors.cache.families import FAMILIES
 from flink_jobs.cells import CELLS
+from flink_jobs.population.cells import POPULATION_CELLS
 from schemas.topics import TOPICS
 
 HEAD = """# Data map
 
 Every place where data is kept: what for, for how long, whether it is of persons, and how a person is erased from it.
 This page is written by `python -m foresend.data_map` from the tables that the programs themselves use
-(`schemas/topics.py`, `flink_jobs/cells.py`, `connectors/cache/families.py`); a place that says no purpose, retention or
-erasure fails the build. What never comes this far is told in [reduction](reduction.md).
+(`schemas/topics.py`, `flink_jobs/cells.py`, `flink_jobs/population/cells.py`, `connectors/cache/families.py`); a place
+that says no purpose, retention or erasure fails the build. What never comes this far is told in
+[reduction](reduction.md).
+"""
+LEARNER = """## State of the population's learner
+
+Of a workspace, not of a person. Statistics hold nobody; examples that wait to be folded in hold a person's id and
+features.
 """
 ELSEWHERE = (
     (
@@ -46,16 +53,19 @@ def page() -> str:
         ("topic", "key", "what for", "kept", "persons", "erasure"),
         ([f"`{t.name}`", t.key, t.purpose, t.retention, _yes(t.personal), t.erasure] for t in TOPICS),
     )
-    cells = _table(
-        ("cell", "what for", "bound", "erasure"),
-        ([f"`{row.name}`", row.purpose, row.bound, row.erasure] for row in CELLS),
+    cells, population = (
+        _table(
+            ("cell", "what for", "bound", "erasure"),
+            ([f"`{row.name}`", row.purpose, row.bound, row.erasure] for row in rows),
+        )
+        for rows in (CELLS, POPULATION_CELLS)
     )
     families = _table(
         ("family", "key", "what for", "kept", "persons", "erasure"),
         ([f"`{f.name}`", f.key, f.purpose, f.retention, _yes(f.personal), f.erasure] for f in FAMILIES),
     )
     state = "All of it is of persons, and is kept as long as the person is known: what bounds it stands beside it.\n"
-    parts = [HEAD, "## Topics of Kafka\n", topics, "## State of the job\n", state, cells]
+    parts = [HEAD, "## Topics of Kafka\n", topics, "## State of the job\n", state, cells, LEARNER, population]
     elsewhere = _table(("place", "what for", "kept", "erasure"), ELSEWHERE)
     return "\n".join([*parts, "## Column families of the cache\n", families, "## Elsewhere\n", elsewhere])
 

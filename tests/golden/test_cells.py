@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from flink_jobs.cells import CELLS
+from flink_jobs.population.cells import POPULATION_CELLS
 from online_models.cells import Profile
 from schemas.codec import Cell, decode, encode
 
@@ -63,7 +64,7 @@ def test_the_blob_of_a_profile_shows_every_field() -> None:
     assert [name for name, value in told.items() if value == empty.get(name)] == []
 
 
-@pytest.mark.parametrize("kind", [row.kind for row in CELLS])
+@pytest.mark.parametrize("kind", [row.kind for row in (*CELLS, *POPULATION_CELLS)])
 def test_every_version_of_every_cell_has_a_blob_and_the_newest_is_what_is_written_today(kind: type[Cell]) -> None:
     """Where this fails a cell was changed: raise its SCHEMA_VERSION, add an upgrade and a blob of the new version."""
     for version in range(1, kind.SCHEMA_VERSION + 1):
