@@ -171,6 +171,6 @@ def test_on_drift_all_is_doubted_once_and_what_was_decided_before_is_no_news() -
     # Restored, it still knows what is no news.
     for one in (population, again):
         for number in range(2_000):
-            one.learn(told(number, 400, 7_000, clicked=number % 20 == 0), settings())
+            one.learn(told(number, 400, 7_000, clicked=number % 2 == 0), settings())
     assert again.snapshot(SHOP) == population.snapshot(SHOP)
     assert again.snapshot(SHOP).slots["news/hero"].drifts == 2
