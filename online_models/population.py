@@ -39,6 +39,7 @@ class Assessed(NamedTuple):
     score: float
     deviation: float
     experience: int
+    top: float
 
 
 def assessed_of(example: Example) -> list[Assessed | None]:
@@ -46,7 +47,7 @@ def assessed_of(example: Example) -> list[Assessed | None]:
     if len(example.assessed) != _ROW.size * len(example.slots):
         return [None] * len(example.slots)
     return [
-        Assessed(row[:4], row[4], row[5], max(0, int(row[6]))) if all(map(math.isfinite, row)) else None
+        Assessed(row[:4], row[4], row[5], max(0, int(row[6])), row[7]) if all(map(math.isfinite, row)) else None
         for row in _ROW.iter_unpack(example.assessed)
     ]
 
@@ -106,9 +107,9 @@ class _Slot:
         self.drifted_ms = drifted_ms
 
     def look(self, score: float, example: Example) -> None:
-        """Hold what was told against what came. On drift all is doubted, so that it is learnt anew, and faster.
+        """Hold what was expected against what came. On drift all is doubted, so that it is learnt anew, and faster.
 
-        What was decided before the last drift was seen is no news: it was told by what is doubted already.
+        What was decided before the last drift was seen is no news: much of it ends together.
         """
         if example.at_ms <= self.drifted_ms:
             return
@@ -177,9 +178,12 @@ class Population:
             slot.examples += 1
             known = share_of(assessed.experience) * assessed.terms[1] if assessed else 0.0
             age = newcomers_age(of_variant, example.at_ms, assessed.experience) if assessed else 0.0
-            slot.prior.learn(situation, variant, of_variant, affinity, target, known, settings.learning, age)
+            top = min(1.0, max(affinity, assessed.top)) if assessed else affinity
+            told = slot.prior.learn(
+                situation, variant, of_variant, affinity, target, known, settings.learning, age, top
+            )
             if assessed:
-                slot.look(assessed.score, example)
+                slot.look(told, example)
                 slot.stack.learn(assessed.terms, assessed.score, assessed.experience, example.reward > 0.5)
 
     def snapshot(self, workspace: WorkspaceId) -> ModelSnapshot:

@@ -24,6 +24,7 @@ class SlotScores(NamedTuple):
     uncertainties  standard deviation of each score, for policies that explore by it
     affinities     float32, for each variant, from 0 to 1
     experience     examples that the person's own model has learnt
+    top            the largest affinity among all variants of the slot
     """
 
     variants: tuple[VariantId, ...]
@@ -33,6 +34,7 @@ class SlotScores(NamedTuple):
     uncertainties: Sequence[float]
     affinities: "array[float]"
     experience: int
+    top: float
 
 
 class SlotScorer:
@@ -54,6 +56,7 @@ class SlotScorer:
         table = self._table
         scored = [term.score(person, rows) for term in self._terms]
         affinities = table.affinities(person.shares)
+        top = max(affinities, default=0.0)
         variants = table.variants
         if rows is not None:
             affinities = array("f", [affinities[row] for row in rows])
@@ -72,6 +75,7 @@ class SlotScorer:
             _deviations(scored, weights),
             affinities,
             experience,
+            top,
         )
 
 

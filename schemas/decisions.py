@@ -26,9 +26,10 @@ from schemas.worlds import WorldRef
 
 TERMS = ("prior", "content", "collaborative", "sequence")
 """The additive terms of a score, in the order in which `SlotDecision.terms` packs them: the first k of them."""
-ASSESSED = (*TERMS, "score", "deviation", "experience")
-"""What is remembered of each slot of an exposure until its reward comes: float32 each, of the variant shown."""
-ASSESSED_BYTES_MAX = 4 * 7 * 32
+ASSESSED = (*TERMS, "score", "deviation", "experience", "top")
+"""What is remembered of each slot of an exposure until its reward comes: float32 each, of the variant shown; `top` is
+the largest affinity among all variants."""
+ASSESSED_BYTES_MAX = 4 * 8 * 32
 VECTOR_BYTES_MAX = 256
 """A person's features at a decision, packed."""
 SLOTS_MAX = 32
@@ -91,6 +92,7 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
             self.scores()[variant],
             deviations[variant] if deviations else 0.0,
             float(self.experience),
+            max(self.affinities(), default=0.0),
         )
 
     def affinities(self) -> tuple[float, ...]:

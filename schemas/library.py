@@ -92,6 +92,9 @@ class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
     numbers         features of a person (`online_models.vector`) that the population's prior looks at, by name
     number_traits   traits that models know as numbers; they are features of the vector too
     snapshot_every  examples after which the population's weights are published
+    reach           how far variants and tags are believed to differ for everybody, and for everybody with a fact; 1 in
+                    catalogues of unlike items, little where a brand wrote a few variants of one thing: they are
+                    shown to who likes them, and what speaks for one is mostly who saw it
     drift           by how much, with each example, the population's weights are believed a little less: as a part of
                     the prior's variance. 0 where nothing changes; 0.0001 where much does: what holds just now counts
     """
@@ -104,6 +107,7 @@ class LearningSettings(msgspec.Struct, frozen=True, array_like=True):
     number_traits: tuple[str, ...] = ()
     snapshot_every: int = 256
     drift: float = 0.00001
+    reach: float = 0.05
 
 
 class HumanSettings(msgspec.Struct, frozen=True, array_like=True):

@@ -24,7 +24,7 @@ from foresend.evaluate.rows import LoggedDecision
 from foresend.evaluate.timeline import DAY_MS, WORKSPACE
 from online_models.trained import NOTHING_TRAINED, Trained
 from schemas.codec import decode
-from schemas.decisions import ASSESSED, Exposure
+from schemas.decisions import ASSESSED, TERMS, Exposure
 from schemas.errors import ConfigError
 from schemas.events import OUTCOME, Event, EventKind, encode_event
 from schemas.examples import Example
@@ -155,7 +155,7 @@ class Driver:
         scores = world.menu(TEMPLATE, decision.at_ms).scorers[0].score(person, (row,))
         terms = tuple(scores.terms)
         assessed = Assessed(scores.scores[0], terms, scores.uncertainties[0])
-        padded = (*terms, *(0.0,) * (len(ASSESSED) - 3 - len(terms)))
+        padded = (*terms, *(0.0,) * (len(TERMS) - len(terms)))
         exposure = Exposure(
             send_id=_send_id(decision),
             template=TEMPLATE,
@@ -166,7 +166,9 @@ class Driver:
             variants=(decision.variant,),
             features=(scores.affinities[0],),
             vector=person.vector,
-            assessed=struct.pack(f"<{len(ASSESSED)}f", *padded, assessed.score, assessed.deviation, scores.experience),
+            assessed=struct.pack(
+                f"<{len(ASSESSED)}f", *padded, assessed.score, assessed.deviation, scores.experience, scores.top
+            ),
         )
         self._apply(self._event(decision, EventKind.EXPOSURE, decision.at_ms, exposure=exposure))
         return assessed

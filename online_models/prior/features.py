@@ -17,6 +17,7 @@ from schemas.ids import Tag, VariantId
 
 BIAS_VARIANCE = 4.0
 AFFINITY_VARIANCE = 1.0
+TOP_VARIANCE = 1.0
 FACT_VARIANCE = 0.15
 LINEAR_VARIANCE = 0.1
 GRID_VARIANCE = 0.03
@@ -36,8 +37,8 @@ GRID_STEP = 0.5
 SCALE_MAX = 20.0
 """Logarithmic scale of a number: beyond some 5e8 all are alike."""
 
-BIAS, RECENT, AFFINITY, NEWCOMERS_AGE = (
-    hash_of_name(f"prior:{name}") for name in ("bias", "recent", "affinity", "newcomers-age")
+BIAS, RECENT, AFFINITY, NEWCOMERS_AGE, TOP = (
+    hash_of_name(f"prior:{name}") for name in ("bias", "recent", "affinity", "newcomers-age", "top")
 )
 _UNKNOWN = 1 << 20
 

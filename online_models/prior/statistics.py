@@ -22,6 +22,8 @@ from online_models.prior.features import (
     NEWCOMERS_AGE,
     NEWCOMERS_AGE_VARIANCE,
     RECENT,
+    TOP,
+    TOP_VARIANCE,
     Crossed,
     Main,
     crossed_of,
@@ -100,20 +102,24 @@ class PriorStatistics:
         offset: float,
         settings: LearningSettings,
         newcomers_age: float = 0.0,
-    ) -> None:
-        """Learn from one example, in the log's order.
+        top: float = 0.0,
+    ) -> float:
+        """Learn from one example, in the log's order; returns the log-odds that were expected of it.
 
         affinity  of the person to the variant's tags, from 0 to 1
         label     what it earned, from 0 to 1
         offset    log-odds that something else explains, beside the default prior (`schemas.models.SlotPrior`);
                   beyond `OFFSET_MAX` it is taken for this much: one person's own model empties nothing of all others'
         newcomers_age  of `online_models.ages`
+        top       the largest affinity among all variants that could be shown. The model looks at how far below it
+                  the affinity was, and at itself: who likes many things a little is near none, and clicks no less
 
         What is no number teaches nothing. Weights that ran away empty the statistics: the prior speaks again.
         """
-        if not (0.0 <= label <= 1.0 and 0.0 <= affinity <= 1.0 and math.isfinite(offset)):
-            return
-        main = _with_biases(main_of(situation, settings.numbers), affinity, settings.drift)
+        if not (0.0 <= label <= 1.0 and 0.0 <= affinity <= 1.0 and 0.0 <= top <= 1.0 and math.isfinite(offset)):
+            return CLICK_LOGIT
+        affinity -= top
+        main = _with_biases(main_of(situation, settings.numbers), affinity, top, settings)
         if newcomers_age:
             main.keys.append(NEWCOMERS_AGE)
             main.values.append(newcomers_age)
@@ -121,6 +127,7 @@ class PriorStatistics:
         self.shown = _shown_too(self.shown, hash_of_name(variant))
         several = self.shown == SEVERAL_SHOWN
         main, crossed = self._placed(main, crossed_of(situation, variant, tags) if several else NO_CROSSES)
+        crossed = crossed._replace(variances=crossed.variances * settings.reach)
         block, table = self.block, self.table
         places = np.array([block.keys[key] for key in main.keys], np.intp)
         values, x = np.array(main.values), crossed.values
@@ -133,7 +140,7 @@ class PriorStatistics:
         self.examples += 1
         if not (abs(own) <= LOGIT_MAX and 0.0 <= spread < math.inf):
             self._reset()
-            return
+            return CLICK_LOGIT
         probability = 1.0 / (1.0 + math.exp(-logit))
         information = max(INFORMATION_MIN, probability * (1.0 - probability))
         gain = 1.0 / (1.0 + information * spread)
@@ -141,6 +148,7 @@ class PriorStatistics:
         block.move(against, step, information * gain)
         table.move(buckets, variances, x, step, information * gain)
         self._forget(settings.drift)
+        return logit
 
     def merge(self, other: "PriorStatistics") -> None:
         """Add what another worker learnt from other examples. The order of workers matters only by rounding."""
@@ -233,9 +241,13 @@ class PriorStatistics:
         self.resets += 1
 
 
-def _with_biases(main: Main, affinity: float, drift: float) -> Main:
-    keys, values = [BIAS, AFFINITY], [1.0, affinity]
-    variances = [BIAS_VARIANCE, AFFINITY_VARIANCE]
+def _with_biases(main: Main, affinity: float, top: float, settings: LearningSettings) -> Main:
+    keys, values, drift = [BIAS, AFFINITY], [1.0, affinity], settings.drift
+    variances = [BIAS_VARIANCE, AFFINITY_VARIANCE * settings.reach]
+    if top:
+        keys.append(TOP)
+        values.append(top)
+        variances.append(TOP_VARIANCE)
     if drift:
         keys.append(RECENT)
         values.append(1.0)

@@ -16,6 +16,7 @@ from online_models.prior.features import (
     NEWCOMERS_AGE,
     RECENT,
     TAG_VARIANCE,
+    TOP,
     VARIANT_VARIANCE,
     Floats,
     Hashes,
@@ -47,7 +48,7 @@ class PriorTerm:
     """
 
     __slots__ = ("_bases", "_common", "_facts", "_learnt", "_near_weight", "_newcomers", "_numbers", "_own", "_prior",
-                 "_settings", "_table", "_values", "_variances")  # fmt: skip
+                 "_settings", "_table", "_top_weight", "_values", "_variances")  # fmt: skip
 
     def __init__(self, table: SlotTable, prior: SlotPrior, settings: LearningSettings) -> None:
         """Bind what was learnt to a slot's variants.
@@ -63,10 +64,11 @@ class PriorTerm:
         # Where no tag tells an age there is none to ask for.
         self._newcomers = self._learnt.main(NEWCOMERS_AGE) if table.has_ages else 0.0
         self._near_weight = prior.weights.get("affinity", 0.0) + self._learnt.main(AFFINITY)
+        self._top_weight = self._learnt.main(TOP) - self._near_weight
         self._common = prior.bias + self._learnt.main(BIAS) + self._learnt.main(RECENT)
         self._bases, self._values = _padded(table)
-        self._variances = np.full(self._bases.shape, FACT_TAG_VARIANCE)
-        self._variances[:, 0] = FACT_VARIANT_VARIANCE
+        self._variances = np.full(self._bases.shape, FACT_TAG_VARIANCE * settings.reach)
+        self._variances[:, 0] = FACT_VARIANT_VARIANCE * settings.reach
         # A catalogue's are worked out when asked: there is a new term for each snapshot.
         self._own = self._own_effects(np.arange(len(table))) if len(table) <= REMEMBERED_MAX else None
         self._facts: dict[int, Effects] = {}
@@ -76,6 +78,7 @@ class PriorTerm:
         facts = [fact for fact in person.situation.facts if fact]
         common = self._common + self._main(person, facts)
         near = self._table.affinities(person.shares)
+        common += self._top_weight * max(near, default=0.0)
         if rows is None and len(near) <= REMEMBERED_MAX:
             found = self._score_all(facts, common, near)
         else:
@@ -91,7 +94,12 @@ class PriorTerm:
         Of facts only the names are told here: a situation holds hashes of their values.
         """
         learnt, variant, tags = self._learnt, self._table.variants[row], self._table.tags[row]
-        parts = [("bias", self._common), ("affinity", self._near_weight * self._table.affinities(person.shares)[row])]
+        near = self._table.affinities(person.shares)
+        parts = [
+            ("bias", self._common),
+            ("affinity", self._near_weight * near[row]),
+            ("top", self._top_weight * max(near, default=0.0)),
+        ]
         names = [f"variant:{variant}", *[f"tag:{tag}" for tag in dict.fromkeys(tags)]]
         bases, values = bases_of(variant, tags)
         own = learnt.crossed(bases, np.zeros(len(bases)))[0] * values
@@ -183,8 +191,9 @@ class PriorTerm:
     def _own_effects(self, places: Places) -> Effects:
         """What each of these variants and its tags say to everybody, and how surely."""
         bases, x = self._bases[places], self._values[places]
-        priors = np.full(bases.shape, TAG_VARIANCE)
-        priors[:, 0] = VARIANT_VARIANCE
+        reach = self._settings.reach
+        priors = np.full(bases.shape, TAG_VARIANCE * reach)
+        priors[:, 0] = VARIANT_VARIANCE * reach
         means, variances = self._learnt.crossed(bases, priors)
         weights: Mapping[str, float] = self._prior.weights
         values = (means * x).sum(axis=1).tolist()

@@ -15,7 +15,7 @@ from schemas.library import LearningSettings, Variant
 from schemas.models import SlotPrior
 from tests.support.examples import quick
 
-LEARNING = LearningSettings(facts=("a", "b"), numbers=("n",), drift=0.0)
+LEARNING = LearningSettings(facts=("a", "b"), numbers=("n",), drift=0.0, reach=1.0)
 VARIANTS = [Variant(VariantId(f"v{number}"), (Tag(f"t{number % 2}"),), {}) for number in range(3)]
 _Example = tuple[int, int, float, Variant, float]
 _Natural = dict[Any, float]

@@ -47,7 +47,7 @@ def example(number: int, variant: str = "jazz", kind: RewardKind = RewardKind.CL
         kind=kind,
         reward=float(kind is RewardKind.CLICK),
         tags=((Tag(variant),),),
-        assessed=struct.pack(f"<{len(ASSESSED)}f", -3.0, 0.0, 0.0, 0.0, -3.0, 1.0, 0.0),
+        assessed=struct.pack(f"<{len(ASSESSED)}f", -3.0, 0.0, 0.0, 0.0, -3.0, 1.0, 0.0, 0.0),
     )
 
 
@@ -164,7 +164,7 @@ def test_on_drift_all_is_doubted_once_and_what_was_decided_before_is_no_news() -
         population.learn(told(number, 400, 5_000, clicked=number % 2 == 0), settings())
     assert population.snapshot(SHOP).slots["news/hero"].drifts == 1
     for number in range(2_000):
-        population.learn(told(number, 6_000, 6_001, clicked=number % 2 == 0), settings())
+        population.learn(told(number, 6_000, 6_001, clicked=number % 20 == 0), settings())
     assert population.snapshot(SHOP).slots["news/hero"].drifts == 2
     again = Population.of(decode(PopulationCell, encode(population.packed())))
     assert again.snapshot(SHOP) == population.snapshot(SHOP)

@@ -14,7 +14,7 @@ from schemas.ids import SlotName, Tag, TemplateName, VariantId
 from schemas.library import LearningSettings, Variant
 from schemas.models import SlotPrior
 
-SETTINGS = LearningSettings(drift=0.0)
+SETTINGS = LearningSettings(drift=0.0, reach=1.0)
 YEAR_MS = 31_557_600_000
 NOW_MS = 30 * YEAR_MS
 OLD = Variant(VariantId("old"), (Tag("year:1940"),), {})

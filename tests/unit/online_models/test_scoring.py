@@ -52,8 +52,9 @@ def own(variant: Variant, near: float) -> dict[int, float]:
 def test_a_new_user_is_scored_by_affinity_alone() -> None:
     scores = scored([JAZZ, FOLK, PLAIN], DEFAULT_PRIOR, SHARES)
     assert scores.variants == ("jazz", "folk", "plain")
+    # What is nearest is expected to be clicked as ever; what is less near, less.
     near = [score - CLICK_LOGIT for score in scores.scores]
-    assert near == pytest.approx((0.7 * AFFINITY_WEIGHT, 0.3 * AFFINITY_WEIGHT, 0.0), abs=1e-6)
+    assert near == pytest.approx((0.0, -0.4 * AFFINITY_WEIGHT, -0.7 * AFFINITY_WEIGHT), abs=1e-6)
     assert tuple(scores.affinities) == pytest.approx((0.7, 0.3, 0.0), rel=1e-6)
     assert list(scores.uncertainties) == sorted(scores.uncertainties, reverse=True)
     assert 0.5 < scores.uncertainties[2] < scores.uncertainties[0] < 1.5
@@ -78,7 +79,7 @@ def test_the_terms_are_the_explanation_they_add_up_to_the_bit() -> None:
 def test_what_is_packed_is_little_endian_float32() -> None:
     prior = SlotPrior(bias=1.5, weights={"affinity": -2.0})
     scores = scored([JAZZ], prior, {"jazz": 0.25})
-    assert scores.terms.tobytes() == struct.pack("<2f", 1.0, 0.0)
+    assert scores.terms.tobytes() == struct.pack("<2f", 1.5, 0.0)
     assert scores.affinities.tobytes() == struct.pack("<f", 0.25)
 
 

@@ -26,6 +26,7 @@ evaluation:
   learn: visit
   folds: 3
   settings:
+    learning: {reach: 1}
     policy: {kind: softmax, temperature: 0.0, floor: 0.0}
 """
 RATES = {("jazz", "jazz"): 0.4, ("jazz", "folk"): 0.1, ("folk", "jazz"): 0.1, ("folk", "folk"): 0.3}

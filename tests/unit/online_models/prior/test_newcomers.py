@@ -10,7 +10,7 @@ from schemas.ids import SlotName, Tag, TemplateName, VariantId
 from schemas.library import LearningSettings, Variant
 from schemas.models import SlotPrior
 
-SETTINGS = LearningSettings(drift=0.0)
+SETTINGS = LearningSettings(drift=0.0, reach=1.0)
 NOW_MS = 30 * 31_557_600_000
 OLD = Variant(VariantId("old"), (Tag("year:1930"),), {})
 NEW = Variant(VariantId("new"), (Tag("year:1999"),), {})

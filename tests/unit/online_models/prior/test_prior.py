@@ -15,7 +15,7 @@ from schemas.library import LearningSettings, Variant
 from schemas.models import CLICK_LOGIT, SlotPrior
 
 ROOM = 60_000
-SETTINGS = LearningSettings(facts=("city", "plan"), numbers=("age",), drift=0.0)
+SETTINGS = LearningSettings(facts=("city", "plan"), numbers=("age",), drift=0.0, reach=1.0)
 JAZZ, FOLK, ROCK = (VariantId(name) for name in ("jazz", "folk", "rock"))
 TAGS = {JAZZ: (Tag("brass"),), FOLK: (Tag("strings"),), ROCK: (Tag("brass"), Tag("loud"))}
 
@@ -135,7 +135,7 @@ def test_a_number_that_is_not_known_is_an_effect_of_its_own() -> None:
 def test_where_things_drift_what_holds_now_is_followed() -> None:
     turned = {}
     for drift in (0.0, 1e-4):
-        settings = LearningSettings(facts=("city", "plan"), numbers=("age",), drift=drift)
+        settings = LearningSettings(facts=("city", "plan"), numbers=("age",), drift=drift, reach=1.0)
         statistics = learn(PriorStatistics(), label=0.0, times=1000, settings=settings)
         learn(statistics, label=1.0, times=60, settings=settings)
         turned[drift] = term_of(statistics, settings=settings).score(person()).values[0]
