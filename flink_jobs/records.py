@@ -60,6 +60,26 @@ class CellAccess(Protocol):
         """Store bytes; no bytes clear the cell."""
 
 
+class PlainCells:
+    """The cells of one key in a plain map: `CellAccess` without Flink. `stored` may be exchanged for another key's."""
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: dict[CellName, bytes] | None = None) -> None:
+        self.stored: dict[CellName, bytes] = {} if stored is None else stored
+
+    def read(self, cell: CellName) -> bytes | None:
+        """See `CellAccess`."""
+        return self.stored.get(cell)
+
+    def write(self, cell: CellName, value: bytes) -> None:
+        """See `CellAccess`."""
+        if value:
+            self.stored[cell] = value
+        else:
+            self.stored.pop(cell, None)
+
+
 class KeyedStep(Protocol):
     """What one kind of keyed operator does; opened once in each operator instance."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from flink_jobs.cells import CellName
 from flink_jobs.personalize.program import PersonalizeStep
-from flink_jobs.records import InputRecord, Outcome, dead_letter, state_key_of
+from flink_jobs.records import InputRecord, Outcome, PlainCells, dead_letter, state_key_of
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
 from schemas.topics import COMMUNICATIONS, RELAYS
@@ -41,7 +41,7 @@ class Oracle:
         for record in records:
             key = state_key_of(record.key)
             try:
-                self._perform(key, self._step.on_record(_Cells(self.cells[key]), record))
+                self._perform(key, self._step.on_record(PlainCells(self.cells[key]), record))
             except DataError as error:
                 self.dead_letters.append(dead_letter(self._source, record, error, self._code_version))
 
@@ -49,7 +49,7 @@ class Oracle:
         """Apply every deadline that is due by a watermark."""
         for key, at_ms in list(self._wake_at_ms.items()):
             while 0 < at_ms <= watermark_ms:
-                self._perform(key, self._step.on_deadline(_Cells(self.cells[key]), key, at_ms))
+                self._perform(key, self._step.on_deadline(PlainCells(self.cells[key]), key, at_ms))
                 at_ms = self._wake_at_ms.get(key, 0)  # noqa: PLW2901
 
     def _perform(self, key: str, outcome: Outcome) -> None:
@@ -62,19 +62,3 @@ class Oracle:
             self._wake_at_ms[key] = outcome.wake_at_ms
         elif outcome.woken_at_ms:
             self._wake_at_ms.pop(key, None)
-
-
-class _Cells:
-    """One key's cells in a plain map."""
-
-    def __init__(self, stored: dict[CellName, bytes]) -> None:
-        self._stored = stored
-
-    def read(self, cell: CellName) -> bytes | None:
-        return self._stored.get(cell)
-
-    def write(self, cell: CellName, value: bytes) -> None:
-        if value:
-            self._stored[cell] = value
-        else:
-            self._stored.pop(cell, None)

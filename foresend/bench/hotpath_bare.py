@@ -9,28 +9,12 @@ import msgspec
 from connectors.kafka.log_reader import read_log
 from flink_jobs.bench.program import Hotpath, HotpathStep
 from flink_jobs.cells import CellName
-from flink_jobs.records import InputRecord, state_key_of
-
-
-class _Cells:
-    """The cells of one key in a plain map; moved from key to key, as Flink's handles are."""
-
-    def __init__(self) -> None:
-        self.stored: dict[CellName, bytes] = {}
-
-    def read(self, cell: CellName) -> bytes | None:
-        return self.stored.get(cell)
-
-    def write(self, cell: CellName, value: bytes) -> None:
-        if value:
-            self.stored[cell] = value
-        else:
-            self.stored.pop(cell, None)
+from flink_jobs.records import InputRecord, PlainCells, state_key_of
 
 
 def fold(step: HotpathStep, records: list[InputRecord], states: dict[str, dict[CellName, bytes]]) -> None:
     """Apply records in order. Their keys are made beforehand: in Flink too that is not Python's work."""
-    cells = _Cells()
+    cells = PlainCells()
     for key, record in [(state_key_of(record.key), record) for record in records]:
         stored = states.get(key)
         if stored is None:

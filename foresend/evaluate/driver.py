@@ -18,7 +18,7 @@ from flink_jobs.personalize.compose import person_of
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.personalize.state import UserState
 from flink_jobs.population.step import PopulationStep
-from flink_jobs.records import InputRecord, Outcome, OutputRecord
+from flink_jobs.records import InputRecord, Outcome, OutputRecord, PlainCells
 from flink_jobs.worlds import Shelf, World, no_models
 from foresend.evaluate.rows import LoggedDecision
 from foresend.evaluate.timeline import DAY_MS, WORKSPACE
@@ -134,7 +134,7 @@ class Driver:
         self._rows = {variant.id: row for row, variant in enumerate(release.templates[0].slots[0].variants)}
         self._step = PersonalizeStep(self._worlds)
         self._population = PopulationStep(lambda *_: release.settings, incarnation="evaluation")
-        self._population_cells = _Cells({})
+        self._population_cells = PlainCells()
         self._cells: dict[UserId, dict[CellName, bytes]] = defaultdict(dict)
         self._told: dict[UserId, dict[str, str | float]] = {}
         self._offset = 0
@@ -216,7 +216,7 @@ class Driver:
             encode_event(event),
             Position(event.at_ms, 0, self._offset),
         )
-        self._perform(self._step.on_record(_Cells(self._cells[event.user]), record))
+        self._perform(self._step.on_record(PlainCells(self._cells[event.user]), record))
 
     def _perform(self, outcome: Outcome) -> None:
         for output in outcome.outputs:
@@ -230,22 +230,6 @@ class Driver:
         record = InputRecord(output.key, output.value, Position(0, 0, 0))
         for snapshot in self._population.on_record(self._population_cells, record).outputs:
             self._worlds.take_snapshot(decode(ModelSnapshot, snapshot.value or b""))
-
-
-class _Cells:
-    """One person's cells in a plain map."""
-
-    def __init__(self, stored: dict[CellName, bytes]) -> None:
-        self._stored = stored
-
-    def read(self, cell: CellName) -> bytes | None:
-        return self._stored.get(cell)
-
-    def write(self, cell: CellName, value: bytes) -> None:
-        if value:
-            self._stored[cell] = value
-        else:
-            self._stored.pop(cell, None)
 
 
 def _send_id(decision: LoggedDecision) -> SendId:

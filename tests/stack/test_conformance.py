@@ -10,7 +10,7 @@ from connectors.kafka.publishing import publish_release, publish_snapshot
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from flink_jobs.population.step import PopulationStep
-from flink_jobs.records import InputRecord, OutputRecord
+from flink_jobs.records import InputRecord, OutputRecord, PlainCells
 from foresend.jobs import job_order
 from foresend.local.broker import Broker
 from foresend.local.mini_cluster import MiniCluster
@@ -25,7 +25,6 @@ from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
 from schemas.topics import DEAD_LETTERS, EXAMPLES, MODELS, PROFILES, replay_topic
 from schemas.worlds import WorldRef
-from tests.support.cells import Cells
 from tests.support.events import DAY_MS, START_MS, WORKSPACE, clicked, erased, exposed, rated
 from tests.support.fixed_worlds import FixedProgram
 from tests.support.logs import behaviour, settled, write_heartbeats, write_log, written_communications, written_to
@@ -88,7 +87,7 @@ def _learnt(kafka: KafkaSettings) -> list[bytes]:
 def _learnt_of(harness: OperatorHarness, program: FixedProgram) -> list[bytes]:
     """What the population's step makes of the examples that were handed on: all are one person's, so in one order."""
     settings = decode(Release, program.releases[0]).settings
-    step, cells = PopulationStep(lambda *_: settings, "test"), Cells()
+    step, cells = PopulationStep(lambda *_: settings, "test"), PlainCells()
     found = [output.value for record in harness.handed_on for output in step.on_record(cells, record).outputs]
     assert len(found) == len(harness.handed_on) > 1
     return [value for value in found if value is not None]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from connectors.kafka.event_records import event_record
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.population.step import PopulationStep
-from flink_jobs.records import InputRecord, Outcome
+from flink_jobs.records import InputRecord, Outcome, PlainCells
 from flink_jobs.worlds import Shelf, World, no_models
 from foresend.demo.behaviour_log import behaviour_log
 from foresend.demo.closed_loop import _BlankLibrary
@@ -26,7 +26,6 @@ from schemas.models import ModelSnapshot
 from schemas.topics import COMMUNICATIONS, EXAMPLES
 from schemas.versions import Position
 from schemas.worlds import WorldRef
-from tests.support.cells import Cells
 from tests.support.events import DAY_MS, START_MS, clicked, served
 
 SERVED_SHARE = 0.15
@@ -76,8 +75,8 @@ class TaughtLoop:
         self.worlds = TaughtWorlds(self._release)
         self._step = PersonalizeStep(self.worlds)
         self._learner = PopulationStep(lambda *_: self._release.settings, "test")
-        self._learnt = Cells()
-        self._cells: dict[str, Cells] = defaultdict(Cells)
+        self._learnt = PlainCells()
+        self._cells: dict[str, PlainCells] = defaultdict(PlainCells)
         self._newest: dict[str, Decision] = {}
         self._clicks: deque[tuple[str, str]] = deque()
         self._offset = 0

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from flink_jobs.population.cells import PENDING, POPULATION
 from flink_jobs.population.step import FOLD_EVERY, PopulationStep
-from flink_jobs.records import InputRecord, Outcome
+from flink_jobs.records import InputRecord, Outcome, PlainCells
 from online_models.population import SLOTS_MAX, Population, PopulationCell
 from online_models.scoring import Scorers
 from online_models.slot_model import UserModels
@@ -22,7 +22,6 @@ from schemas.library import LearningSettings, Variant, WorkspaceSettings
 from schemas.models import SNAPSHOT_BYTES_MAX, ModelSnapshot
 from schemas.topics import MODELS
 from schemas.versions import Position
-from tests.support.cells import Cells
 
 SHOP = WorkspaceId("shop")
 
@@ -52,8 +51,8 @@ def example(number: int, variant: str = "jazz", kind: RewardKind = RewardKind.CL
 
 
 class Learner:
-    def __init__(self, cells: Cells | None = None, every: int = 1000, incarnation: str = "a") -> None:
-        self.cells = Cells() if cells is None else cells
+    def __init__(self, cells: PlainCells | None = None, every: int = 1000, incarnation: str = "a") -> None:
+        self.cells = PlainCells() if cells is None else cells
         self._step = PopulationStep(lambda *_: settings(every), incarnation)
 
     def learn(self, one: Example) -> Outcome:
@@ -112,7 +111,7 @@ def test_what_never_arrived_teaches_nothing() -> None:
 
 
 def test_what_is_no_example_is_refused_and_leaves_nothing() -> None:
-    step, cells = PopulationStep(lambda *_: settings(), "a"), Cells()
+    step, cells = PopulationStep(lambda *_: settings(), "a"), PlainCells()
     for value in (b"", b"\x07", b"\x02garbage", encode(ModelSnapshot(SHOP, 1, {}))):
         with pytest.raises(SchemaError, match="expected an example"):
             step.on_record(cells, InputRecord(b"shop|u|s", value, Position(0, 0, 0)))
