@@ -132,7 +132,12 @@ class Calibration:
         return made
 
     def count(self, told: float, *, clicked: bool) -> None:
-        """Take note of a score that was told, in log-odds, and of what came; the line stays as it is."""
+        """Take note of a score that was told, in log-odds, and of what came; the line stays as it is.
+
+        One that is not finite tells nothing.
+        """
+        if not math.isfinite(told):
+            return
         bins = self.sums = [value * _KEEP for value in self.sums]
         place = 3 * math.floor(min(max(told + BINS // 2, 0.0), BINS - 1.0))
         bins[place] += 1.0
