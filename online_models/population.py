@@ -1,7 +1,6 @@
 """What all users of a workspace have taught together: for each slot a prior, and the weights of a score's terms."""
 
 import math
-import struct
 from typing import NamedTuple, Self
 
 import msgspec
@@ -12,7 +11,7 @@ from online_models.prior.statistics import PriorStatistics
 from online_models.stacking import StackStatistics
 from online_models.vector import situation_of
 from schemas.codec import Cell
-from schemas.decisions import ASSESSED
+from schemas.decisions import assessed_rows
 from schemas.examples import Example, RewardKind
 from schemas.ids import WorkspaceId
 from schemas.library import WorkspaceSettings
@@ -29,7 +28,6 @@ OFFSET_EXPERIENCE = 20
 0.001 of AUC; on MovieLens, where people have hundreds, the whole of it costs as much, and 0.005 of a person's first."""
 LEARNT_BYTES = SNAPSHOT_BYTES_MAX * 3 // 4
 """Of a snapshot, for what priors have learnt; the rest is for names, stacks and what stands around them."""
-_ROW = struct.Struct(f"<{len(ASSESSED)}f")
 
 
 class Assessed(NamedTuple):
@@ -44,12 +42,15 @@ class Assessed(NamedTuple):
 
 def assessed_of(example: Example) -> list[Assessed | None]:
     """Slot by slot; None where the decision is older than what is assessed, or told what is no number."""
-    if len(example.assessed) != _ROW.size * len(example.slots):
+    rows = assessed_rows(example.assessed, len(example.slots))
+    if not rows:
         return [None] * len(example.slots)
-    return [
-        Assessed(row[:4], row[4], row[5], max(0, int(row[6])), row[7]) if all(map(math.isfinite, row)) else None
-        for row in _ROW.iter_unpack(example.assessed)
-    ]
+    return [_assessed(row) if all(map(math.isfinite, row)) else None for row in rows]
+
+
+def _assessed(row: tuple[float, ...]) -> Assessed:
+    prior, content, collaborative, sequence, score, deviation, experience, top = row
+    return Assessed((prior, content, collaborative, sequence), score, deviation, max(0, int(experience)), top)
 
 
 def share_of(experience: int) -> float:

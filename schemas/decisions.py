@@ -30,6 +30,14 @@ ASSESSED = (*TERMS, "score", "deviation", "experience", "top")
 """What is remembered of each slot of an exposure until its reward comes: float32 each, of the variant shown; `top` is
 the largest affinity among all variants."""
 ASSESSED_BYTES_MAX = 4 * 8 * 32
+_ASSESSED = struct.Struct(f"<{len(ASSESSED)}f")
+
+
+def assessed_rows(packed: bytes, slots: int) -> list[tuple[float, ...]]:
+    """Read the columns of `ASSESSED` of each slot; none where they were not told, or were told in another form."""
+    return list(_ASSESSED.iter_unpack(packed)) if len(packed) == _ASSESSED.size * slots else []
+
+
 VECTOR_BYTES_MAX = 256
 """A person's features at a decision, packed."""
 SLOTS_MAX = 32

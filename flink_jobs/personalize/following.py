@@ -1,6 +1,5 @@
 """What trained parts follow of a person: the recurrent state, stepped on each event, and the items met."""
 
-import struct
 from math import exp
 
 from flink_jobs.personalize.state import UserState
@@ -11,12 +10,11 @@ from online_models.contents import content_of
 from online_models.sequence.inputs import input_of_event, input_of_reward
 from online_models.sequence.state import SequenceInput, step
 from online_models.terms import hash_of_name
-from schemas.decisions import ASSESSED
+from schemas.decisions import assessed_rows
 from schemas.events import Event
 
 LOGIT_MAX = 30.0
 """Past it a probability is 0 or 1 as far as anybody can tell."""
-_ASSESSED = struct.Struct(f"<{len(ASSESSED)}f")
 
 
 def follow_event(state: UserState, event: Event, world: World, log_ms: int) -> None:
@@ -46,9 +44,10 @@ def follow_reward(
 
 def _expected(exposure: OpenExposure) -> list[float]:
     """The probability of a reward that prior and content gave each slot at the decision; 1/2 where it was not told."""
-    if len(exposure.assessed) != _ASSESSED.size * len(exposure.slots):
+    rows = assessed_rows(exposure.assessed, len(exposure.slots))
+    if not rows:
         return [0.5] * len(exposure.slots)
-    logits = [prior + content for prior, content, *_ in _ASSESSED.iter_unpack(exposure.assessed)]
+    logits = [prior + content for prior, content, *_ in rows]
     return [1.0 / (1.0 + exp(-min(max(logit, -LOGIT_MAX), LOGIT_MAX))) for logit in logits]
 
 

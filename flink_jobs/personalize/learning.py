@@ -1,7 +1,5 @@
 """From exposures and rewards to the user's models: what was shown, what it earned, and when it is too late."""
 
-import struct
-
 from msgspec.structs import replace
 
 from flink_jobs.personalize.effects import Effects
@@ -15,13 +13,11 @@ from online_models.content import AFFINITY, own_features
 from online_models.items import ItemNumbers
 from online_models.prior.features import features_of
 from online_models.scoring import prior_logit
-from schemas.decisions import ASSESSED
+from schemas.decisions import assessed_rows
 from schemas.events import Event
 from schemas.examples import RewardKind
 from schemas.ids import SendId
 from schemas.versions import Position
-
-_ASSESSED = struct.Struct(f"<{len(ASSESSED)}f")
 
 
 def open_exposure(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> bool:
@@ -159,8 +155,9 @@ def _bases(exposure: OpenExposure, world: World) -> list[float]:
 
     An exposure that is older than what is assessed has the prior of today, as far as it goes by name.
     """
-    if len(exposure.assessed) == _ASSESSED.size * len(exposure.slots):
-        return [row[0] for row in _ASSESSED.iter_unpack(exposure.assessed)]
+    rows = assessed_rows(exposure.assessed, len(exposure.slots))
+    if rows:
+        return [row[0] for row in rows]
     bases = []
     for slot, variant_id, near in zip(exposure.slots, exposure.variants, exposure.features, strict=True):
         variant = world.library.variant(exposure.template, slot, variant_id)
