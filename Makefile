@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .ONESHELL:
-.PHONY: help setup demo check test bench clean
+.PHONY: help setup demo lint check test bench images clean
 
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
@@ -24,12 +24,15 @@ setup: .venv/.ready .jars/.ready .venv-train/.ready ## environment (uv, locked) 
 demo: .venv/.ready .jars/.ready ## live: simulated people and their messages (WORKSPACE=dir: your own; Ctrl-C ends it)
 	@exec $(BIN)/foresend demo $(if $(WORKSPACE),--workspace "$(WORKSPACE)")
 
-check: setup ## format, lint, strict types, import rule, all tests that need no other program, doctests
+lint: setup ## format, lint, strict types, import rule, alert rules
 	@$(BIN)/ruff format --check --quiet . || { echo "run: .venv/bin/ruff format"; exit 1; }
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet -m "not stack"
+	deploy/prometheus/check
+
+check: lint ## what `make lint` does, all tests that need no other program, doctests
+	@$(BIN)/pytest --quiet -m "not stack"
 	$(BIN)/pytest --quiet --doctest-modules $(PACKAGES)
 
 test: setup ## all tests, with real Kafka and Flink
@@ -39,6 +42,16 @@ test: setup ## all tests, with real Kafka and Flink
 
 bench: setup ## measure this machine at full size, and write docs/benchmarks.md: an hour, and nothing else should run
 	@$(BIN)/foresend bench all
+
+images: ## build the three images: needs docker (with BuildKit) or podman; see docs/deploy/images.md
+	@engine=$$(command -v docker || command -v podman) || {
+		echo "make images: expected docker or podman on the PATH, found neither; install one of them" >&2
+		exit 1
+	}
+	version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+	"$$engine" build --file deploy/docker/python.Dockerfile --target programs --tag "foresend:$$version" .
+	"$$engine" build --file deploy/docker/python.Dockerfile --target train --tag "foresend-train:$$version" .
+	"$$engine" build --file deploy/docker/flink.Dockerfile --target flink --tag "foresend-flink:$$version" .
 
 clean: ## remove everything that setup and the tools have made
 	rm -rf .venv .venv-train .uv .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
