@@ -20,6 +20,7 @@ class ContactChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     purpose     of a permission, as `newsletter`
     granted     whether permission is given; None: nothing is said of permission
     suppress    why nothing may be sent by this channel any more
+    lift        an operator says that what bounced may be written to again; wishes are not an operator's to lift
     source, text_version  proof of a permission: where it was given, and the version of the words agreed to
     """
 
@@ -31,6 +32,7 @@ class ContactChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     suppress: Suppression | None = None
     source: _Text = ""
     text_version: _Text = ""
+    lift: bool = False
 
 
 def contact_change(event: Event) -> ContactChange:

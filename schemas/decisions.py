@@ -3,10 +3,12 @@
 import math
 import struct
 from collections.abc import Mapping
+from operator import mul
 from typing import Annotated, ClassVar, Self
 
 import msgspec
 
+from schemas.catalogue import SLATE_LENGTH_MAX
 from schemas.codec import Upgrade, Versioned
 from schemas.ids import (
     ID_LENGTH,
@@ -38,15 +40,34 @@ def assessed_rows(packed: bytes, slots: int) -> list[tuple[float, ...]]:
     return list(_ASSESSED.iter_unpack(packed)) if len(packed) == _ASSESSED.size * slots else []
 
 
+CAUSES = ("new", "release", "refresh", "shift", "shown", "validity", "consent", "catalogue", "eligible")
+"""Why messages are rendered, and there is no other reason: `Decision.cause`, counted as `foresend_render_total`.
+
+new        the person has no message of the template, or none any more
+release    the message is of another release
+refresh    the cache has lost it, or could not serve it
+shift      the person's distribution moved
+shown      something of the person's own that it shows changed: name, locale, a field
+validity   a variant's time began or ended
+consent    messages of the person's own are agreed to again, or may not be chosen by what was known
+catalogue  an item that it shows changed or ended
+eligible   other variants are for this person now: by their conditions, or shown too often
+"""
+RELEASE_ASKED = "release"
+"""Reason of a refresh after a release: nothing is rendered where the message is of the newest release already."""
+CATALOGUE_ASKED = "catalogue"
+"""Reason of a refresh after an item changed: nothing is rendered where what is shown is as it is now already."""
 VECTOR_BYTES_MAX = 256
 """A person's features at a decision, packed."""
 SLOTS_MAX = 32
 """Slots of a template; the schema of `variants.yaml` says the same."""
 _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _Columns = msgspec.Meta(max_length=SLOTS_MAX)
+_Shown = Annotated[VariantId, msgspec.Meta(min_length=1, max_length=SLATE_LENGTH_MAX)]
+"""A variant's id, or the name of a slate, which is longer."""
 
 
-class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
+class SlotDecision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One slot's distribution over its allowed variants.
 
     variants       the n allowed variants, in the library's order
@@ -57,6 +78,9 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
                    none: each term counts as it is
     deviations     float32, shape (n,): standard deviation of each score, as the policy was given it
     experience     examples that the person's own model had learnt
+    own            that model, packed (`online_models.slot_model`): with it the content term can be told by features
+    catalogue      of a slot that shows items, whose: then a variant is a slate (`schemas.catalogue.items_of_slate`);
+                   empty: variants are the release's
     """
 
     slot: SlotName
@@ -67,6 +91,8 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
     weights: bytes = b""
     deviations: bytes = b""
     experience: int = 0
+    own: bytes = b""
+    catalogue: str = ""
 
     def contributions(self) -> dict[str, tuple[float, ...]]:
         """What each term adds to the score of each variant, by its name; `all` is what is added to every one."""
@@ -90,14 +116,16 @@ class SlotDecision(msgspec.Struct, frozen=True, array_like=True):
 
     def assessed(self, variant: int) -> tuple[float, ...]:
         """What learning needs of one variant: the columns of `ASSESSED`. Terms that there were none of are 0."""
-        terms = _floats(self.terms)
+        terms, weights = _floats(self.terms), _floats(self.weights)
         count = len(terms) // len(self.variants)
         own = terms[variant * count : (variant + 1) * count]
         deviations = _floats(self.deviations)
+        # The same sum as in `scores`, of this variant alone: every draw asks for it.
+        score = sum([*map(mul, weights, own), weights[-1]], 0.0) if weights else sum(own, 0.0)
         return (
             *own,
             *(0.0,) * (len(TERMS) - count),
-            self.scores()[variant],
+            score,
             deviations[variant] if deviations else 0.0,
             float(self.experience),
             max(self.affinities(), default=0.0),
@@ -112,14 +140,14 @@ def _floats(packed: bytes) -> tuple[float, ...]:
     return struct.unpack_from(f"<{len(packed) // 4}f", packed)
 
 
-class Candidate(msgspec.Struct, frozen=True, array_like=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One variant for each slot: `choice[i]` is an index into `slots[i].variants`."""
 
     choice: bytes
     probability: float
 
 
-class Decision(msgspec.Struct, frozen=True, array_like=True):
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The candidates of one user and template at one moment; their probabilities sum to 1."""
 
     id: DecisionId
@@ -137,6 +165,10 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     candidates: tuple[Candidate, ...]
     vector: bytes = b""
     """The person's features at this moment: `online_models.vector` states the numbers and their order."""
+    hidden: bytes = b""
+    """The sequence model's state at this moment, where there is such a part: what its term is explained by."""
+    taste: bytes = b""
+    """Items that the person met, as they were at this moment, where there is a collaborative part: the same for it."""
 
     def variants_of(self, candidate: int) -> tuple[VariantId, ...]:
         """The variant that a candidate shows in each slot, in the order of `slots`."""
@@ -145,26 +177,31 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rendered(msgspec.Struct, frozen=True, array_like=True):
-    """One message, ready but for its send marks. Bodies are UTF-8 bytes."""
+    """One message, ready but for its send marks. Bodies are UTF-8 bytes; of a block there is only `block`, its JSON."""
 
     subject: str
     preheader: str
     html: bytes
     text: bytes
+    block: bytes = b""
 
 
-class Communication(Versioned, frozen=True):
+class Communication(Versioned, frozen=True, gc=False):
     """A cache entry: a decision, and each of its candidates rendered whole.
 
-    bodies       one packed `Rendered` for each candidate, compressed (zstd) with the release's dictionary
+    bodies       one for each candidate: references into the release's pieces, or a packed `Rendered` compressed
+                 (zstd) with the release's dictionary; `templates.send_marks.Opener` opens both
     valid_until  for each candidate, milliseconds; 0 is for ever
     grave        the user was erased: nothing is here, and nothing older may come back
     withheld     why nothing of the person's own is here, and default content is served; empty: it is here
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 2
-    # Version 1 had fewer fields; those that are missing have their defaults.
-    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Communication)}
+    SCHEMA_VERSION: ClassVar[int] = 3
+    # Version 1 had fewer fields; those that are missing have their defaults. Version 2 had no references in bodies.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = dict.fromkeys(
+        (1, 2), lambda body: msgspec.msgpack.decode(body, type=Communication)
+    )
+    SQUEEZED_FROM: ClassVar[int] = 512
 
     version: Version
     decision: Decision | None
@@ -205,7 +242,7 @@ class Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
     propensity: _Share
     probabilities: tuple[_Share, ...] = ()
     slots: Annotated[tuple[Annotated[SlotName, ID_LENGTH], ...], _Columns] = ()
-    variants: Annotated[tuple[Annotated[VariantId, ID_LENGTH], ...], _Columns] = ()
+    variants: Annotated[tuple[_Shown, ...], _Columns] = ()
     features: Annotated[tuple[_Share, ...], _Columns] = ()
     policy: str = ""
     fallback: str = ""

@@ -67,7 +67,9 @@ def renormalise(probabilities: Sequence[float], valid: Sequence[bool]) -> tuple[
 
 def _check(probabilities: Sequence[float]) -> None:
     """Refuse what is no distribution."""
-    if not all(0 <= probability <= 1 for probability in probabilities):
+    # A NaN may pass these two, wherever it stands, but never the sum.
+    if not probabilities or min(probabilities) < 0 or max(probabilities) > 1:
         raise ValueError("expected probabilities between 0 and 1")
-    if not abs(math.fsum(probabilities) - 1) <= SUM_TOLERANCE:
-        raise ValueError(f"expected probabilities that sum to 1, got {math.fsum(probabilities)!r}")
+    total = math.fsum(probabilities)
+    if not abs(total - 1) <= SUM_TOLERANCE:
+        raise ValueError(f"expected probabilities that sum to 1, got {total!r}")

@@ -26,7 +26,8 @@ class Example(Versioned, frozen=True):
 
     at_ms       when it was served
     ended_ms    log time of its end
-    slots, variants, affinities  slot by slot what was shown, and how near its tags were at the decision
+    slots, variants, affinities  slot by slot what was shown, and how near its tags were at the decision; of a slate
+                each of its items, as the slot's as often
     vector      the person's features at the decision: `online_models.vector` states the numbers and their order;
                 empty where the decision is older than vectors
     propensity  with which it was drawn

@@ -141,7 +141,11 @@ class ConsentSettings(msgspec.Struct, frozen=True, array_like=True):
     missing     whether a person of whom no consent is known may be learnt from and shown chosen content
     """
 
-    categories: tuple[tuple[str, str], ...] = (("analytics", "analytics"), ("personalisation", "personalisation"))
+    categories: tuple[tuple[str, str], ...] = (
+        ("analytics", "analytics"),
+        ("personalisation", "personalisation"),
+        ("tracking", "tracking"),
+    )
     missing: bool = False
 
 
@@ -186,6 +190,59 @@ class DeclaredFeature(msgspec.Struct, frozen=True, array_like=True):
     default: float = 0.0
 
 
+class CatalogueSettings(msgspec.Struct, frozen=True, array_like=True):
+    """A catalogue: items that catalog slots show, kept current by events from servers.
+
+    updated, removed   names of the events that tell of an item, and that it is gone
+    id                 path of the item's id in properties, as in `TagRule`
+    parts              of each part of an item (title, price, url, src …) the path of its words, `(part, path)`
+    tags               rules that make the item's tags of its properties; `events` and `weight` are not looked at
+    valid_until        path of the time at which the item ends; empty: none has one
+    """
+
+    name: str
+    updated: tuple[str, ...]
+    removed: tuple[str, ...]
+    id: str
+    parts: tuple[tuple[str, str], ...]
+    tags: tuple[TagRule, ...] = ()
+    valid_until: str = ""
+
+
+class Sender(msgspec.Struct, frozen=True, array_like=True):
+    """Whom messages of a template are from, where that is not the workspace's own sender. `reply_to` may be empty."""
+
+    name: str
+    email: str
+    reply_to: str = ""
+
+
+class DeliverySettings(msgspec.Struct, frozen=True, array_like=True):
+    """How messages of a workspace are sent.
+
+    sender        whom they are from, where a template has no sender of its own
+    home_url      where links lead that have no other end any more
+    live          real people may be written to by channels that leave this installation
+    channel       by which templates' messages go: `file`, `smtp`, `api` or `webhook`
+    quiet_from, quiet_until  minutes after midnight at the person's place, the second before the first: over midnight;
+                  both alike: no quiet hours
+    caps          marketing messages at most in so many days, `(days, messages)` each
+    control       share of persons who are sent default content by campaigns
+    clicks, pixel links and opens are tracked, of those who agreed to it
+    """
+
+    sender: Sender = Sender("", "")
+    home_url: str = ""
+    live: bool = False
+    channel: str = "file"
+    quiet_from: int = 21 * 60
+    quiet_until: int = 8 * 60
+    caps: tuple[tuple[int, int], ...] = ((1, 1), (7, 3))
+    control: float = 0.05
+    clicks: bool = False
+    pixel: bool = False
+
+
 class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
     """What `foresend.yaml` says, for all templates of a workspace."""
 
@@ -202,6 +259,8 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, array_like=True):
     traits: TraitSettings = TraitSettings()
     declared: tuple[DeclaredFeature, ...] = ()
     humans: HumanSettings = HumanSettings()
+    catalogues: tuple[CatalogueSettings, ...] = ()
+    delivery: DeliverySettings = DeliverySettings()
 
 
 class Variant(msgspec.Struct, frozen=True, array_like=True):
@@ -209,6 +268,9 @@ class Variant(msgspec.Struct, frozen=True, array_like=True):
 
     content      for each locale, each part of the slot's kind (text; src and alt; text and url …)
     valid_from_ms, valid_until_ms   half-open, milliseconds; 0 is no bound
+    when         an expression over what is known of a person: shown only where it holds; empty: to everybody
+    share_min, share_max   bounds of its probability, as far as those of the other variants allow
+    repeats_max  how often one person is shown it at most; 0: any number of times
     """
 
     id: VariantId
@@ -216,6 +278,10 @@ class Variant(msgspec.Struct, frozen=True, array_like=True):
     content: dict[Locale, dict[str, str]]
     valid_from_ms: int = 0
     valid_until_ms: int = 0
+    when: str = ""
+    share_min: float = 0.0
+    share_max: float = 1.0
+    repeats_max: int = 0
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True):
@@ -225,7 +291,9 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     kind: str
     variants: tuple[Variant, ...]
     items: int = 0
-    """Of a catalog slot how many items it shows; its variants are the catalogue. 0: an ordinary slot."""
+    """Of a catalog slot how many items it shows. 0: an ordinary slot."""
+    catalogue: str = ""
+    """Of a catalog slot the name of the catalogue that its items come from."""
 
 
 class Pair(msgspec.Struct, frozen=True, array_like=True):
@@ -235,15 +303,29 @@ class Pair(msgspec.Struct, frozen=True, array_like=True):
     second: tuple[SlotName, VariantId]
 
 
+class Disclosure(msgspec.Struct, frozen=True, array_like=True):
+    """Words that must stand in a message which shows any of some variants.
+
+    shown  `(slot, variant)` of each
+    texts  the words in each locale
+    """
+
+    id: str
+    shown: tuple[tuple[SlotName, VariantId], ...]
+    texts: dict[Locale, str]
+
+
 class ContentRules(msgspec.Struct, frozen=True, array_like=True):
     """What may stand together.
 
-    forbidden  both of a pair are never shown together
-    required   where the first is shown, the second is too
+    forbidden    both of a pair are never shown together
+    required     where the first is shown, the second is too
+    disclosures  words that are shown with some variants
     """
 
     forbidden: tuple[Pair, ...] = ()
     required: tuple[Pair, ...] = ()
+    disclosures: tuple[Disclosure, ...] = ()
 
 
 class Field(msgspec.Struct, frozen=True, array_like=True):
@@ -258,10 +340,21 @@ class Field(msgspec.Struct, frozen=True, array_like=True):
     kind: str = "text"
 
 
+class TemplateKind(StrEnum):
+    """What a template makes."""
+
+    EMAIL = "email"
+    BLOCK = "block"
+    """A JSON object for an app, a page or a push message."""
+
+
 class Template(msgspec.Struct, frozen=True, array_like=True):
     """A layout with named slots.
 
     layouts  for each locale, the key in `Release.layouts`: the content hash of a compiled layout
+    surface  of a block where it is shown, which bounds its size: `in-app`, `web` or `push`
+    sender   None: the workspace's
+    purpose  of the permission that marketing needs: its list
     """
 
     name: TemplateName
@@ -270,6 +363,10 @@ class Template(msgspec.Struct, frozen=True, array_like=True):
     fields: tuple[Field, ...]
     layouts: dict[Locale, str]
     rules: ContentRules = ContentRules()
+    kind: TemplateKind = TemplateKind.EMAIL
+    surface: str = ""
+    sender: Sender | None = None
+    purpose: str = "marketing"
 
 
 class Layout(msgspec.Struct, frozen=True, array_like=True):
@@ -280,6 +377,8 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
     locale: Locale
     subject: str = ""
     preheader: str = ""
+    block: str = ""
+    """Of a block its JSON, slots and fields open; then HTML and text are empty."""
 
 
 class Release(Versioned, frozen=True):
@@ -287,6 +386,7 @@ class Release(Versioned, frozen=True):
 
     fallbacks   default content of a template and locale, key `template/locale`, send marks open
     dictionary  zstd dictionary trained on renders of sample people only; empty: none
+    pieces      what messages of a template and locale are made of, key `template/locale`: bodies name them
     """
 
     workspace: WorkspaceId
@@ -299,3 +399,6 @@ class Release(Versioned, frozen=True):
     dictionary_id: int = 0
     mark_prefix: str = ""
     """Begins every send mark of this release; no person's value may hold it."""
+    pieces: dict[str, tuple[bytes, ...]] = {}
+    links: dict[str, str] = {}
+    """Every fixed address that its messages lead to, by its id: what a tracked link names, never the address itself."""

@@ -46,11 +46,13 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     permissions  for each `channel/purpose`
     suppressed   for each channel, why nothing may be sent: `hard_bounce`, `soft_bounces`, `complaint`,
                  `unsubscribed`, `import`
+    opted_in_ms  for each channel, when its owner asked for messages last: an explicit opt-in, never an import
     """
 
     addresses: dict[str, str] = {}
     permissions: dict[str, Permission] = {}
     suppressed: dict[str, Suppression] = {}
+    opted_in_ms: dict[str, int] = {}
 
 
 class FeatureValue(msgspec.Struct, frozen=True, array_like=True):
@@ -71,6 +73,7 @@ class ToldProfile(Versioned, frozen=True):
     features  by name, as they stood at `at_ms`
     linked    anonymous ids that became this person
     grave     the person was erased: nothing is here, and nothing older may come back
+    consented_ms  for each purpose, when that was said
     """
 
     version: Version
@@ -83,3 +86,8 @@ class ToldProfile(Versioned, frozen=True):
     features: dict[str, FeatureValue] = {}
     linked: tuple[str, ...] = ()
     grave: bool = False
+    consented_ms: dict[str, int] = {}
+
+    def consents_after(self, purpose: str, at_ms: int) -> bool:
+        """Whether a purpose is agreed to, and that was said later than at a time."""
+        return self.consent.get(purpose) is True and self.consented_ms.get(purpose, 0) > at_ms

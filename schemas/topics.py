@@ -88,6 +88,20 @@ MODELS = Topic(
     erasure="holds aggregates only",
     config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
 )
+CATALOGUE = Topic(
+    name="catalogue",
+    key="workspace|catalogue|item",
+    partitions=1,
+    purpose="versions of the items of catalogues; an offset names a state of them for as long as events are kept",
+    retention="for ever: the newest of each item; older ones for 90 days, as long as an event may name them",
+    personal=False,
+    erasure="holds no person",
+    config=_config(
+        cleanup_policy="compact",
+        message_timestamp_type="LogAppendTime",
+        min_compaction_lag_ms=90 * DAY_MS,
+    ),
+)
 PROFILES = Topic(
     name="profiles",
     key="workspace|user",
@@ -138,6 +152,16 @@ WEBHOOKS = Topic(
         segment_ms=DAY_MS,
     ),
 )
+TRIGGERS = Topic(
+    name="triggers",
+    key="workspace|user",
+    partitions=PARTITIONS,
+    purpose="asks for a message to a person (`schemas.sending.Trigger`), from the brand's services",
+    retention="7 days",
+    personal=True,
+    erasure="ages out",
+    config=WEBHOOKS.config,
+)
 ERASED = Topic(
     name="erased",
     key="HMAC of workspace and person",
@@ -146,6 +170,16 @@ ERASED = Topic(
     retention="for ever: Art. 17(3)(b) GDPR",
     personal=False,
     erasure="holds nobody's id in clear: an HMAC, and the id sealed with the installation's secret",
+    config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
+)
+SUPPRESSIONS = Topic(
+    name="suppressions",
+    key="workspace|channel|HMAC of the address|reason",
+    partitions=1,
+    purpose="why an address may not be written to, whoever it belongs to, from the job to every node that sends",
+    retention="for ever: Art. 17(3)(b) and 21 GDPR",
+    personal=False,
+    erasure="holds nobody's address: an HMAC under the installation's secret, a reason and times; it outlives erasure",
     config=_config(cleanup_policy="compact", message_timestamp_type="LogAppendTime"),
 )
 DEAD_LETTERS = Topic(
@@ -167,7 +201,21 @@ DEAD_LETTERS = Topic(
     ),
 )
 
-TOPICS = (EVENTS, COMMUNICATIONS, PROFILES, EXAMPLES, RELAYS, WEBHOOKS, ERASED, LIBRARY, MODELS, DEAD_LETTERS)
+TOPICS = (
+    EVENTS,
+    COMMUNICATIONS,
+    PROFILES,
+    EXAMPLES,
+    RELAYS,
+    TRIGGERS,
+    WEBHOOKS,
+    ERASED,
+    SUPPRESSIONS,
+    LIBRARY,
+    MODELS,
+    CATALOGUE,
+    DEAD_LETTERS,
+)
 
 
 def replay_topic(name: str) -> Topic:
