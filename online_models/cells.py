@@ -21,6 +21,7 @@ from schemas.worlds import WorldRef
 SEEN_EVENTS_MAX = 128
 """Newest event ids remembered: a repeat among them is a no-op. Kafka-in commits more often than that."""
 OPEN_EXPOSURES_MAX = 20
+UNDELIVERED_MAX = 8
 TAGS_MAX = 32
 DEVICES_MAX = 6
 TRAITS_MAX = 16
@@ -42,12 +43,14 @@ class Emitted(msgspec.Struct, array_like=True):
     shown          hash of the locale, field values and allowed variants it was rendered with
     probabilities  for each slot float32, shape (n,)
     until_ms       when the set of valid variants changes next; 0 is never
+    slates         for each catalog slot the slates that it was emitted with; none: the release's own items
     """
 
     release: ReleaseId
     shown: bytes
     probabilities: tuple[bytes, ...]
     until_ms: int = 0
+    slates: tuple[tuple[VariantId, ...], ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
@@ -94,12 +97,13 @@ class Profile(Cell):
     is_person           there was behaviour of a known person: only an alias moves this profile
     facts               what models know of a person as categories and numbers, by the trait's name
     hidden              packed state of the sequence model (`online_models.sequence`)
+    repeats             how often the person was shown a variant that has a bound on that, by `template/slot/variant`
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
     # Older versions had fewer fields; those that are missing have their defaults.
     UPGRADES: ClassVar[Mapping[int, Upgrade]] = dict.fromkeys(
-        (1, 2), lambda body: msgspec.msgpack.decode(body, type=Profile)
+        (1, 2, 3), lambda body: msgspec.msgpack.decode(body, type=Profile)
     )
 
     newest_log_ms: int = 0
@@ -140,6 +144,7 @@ class Profile(Cell):
     is_person: bool = False
     facts: dict[str, str | float] = {}
     hidden: bytes = b""
+    repeats: dict[str, int] = {}
 
     @property
     def is_forgotten(self) -> bool:
@@ -188,16 +193,22 @@ class OpenExposures(Cell):
     """A user's exposures inside their attribution window, oldest first; at most `OPEN_EXPOSURES_MAX`.
 
     clicks  those that wait for what else comes, in the order of the log; at most `online_models.clicks.CLICKS_MAX`
+    undelivered  sends that nobody got, of which that was told before their exposure was; the newest at most
+                 `UNDELIVERED_MAX`
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
     # Older versions had fewer fields; those that are missing have their defaults.
     UPGRADES: ClassVar[Mapping[int, Upgrade]] = dict.fromkeys(
-        (1, 2), lambda body: msgspec.msgpack.decode(body, type=OpenExposures)
+        (1, 2, 3), lambda body: msgspec.msgpack.decode(body, type=OpenExposures)
     )
+
+    DEFLATED_FROM: ClassVar[int] = 1_024
+    """Twenty exposures, each with the person's features at its decision, are much alike: a third is left of them."""
 
     items: tuple[OpenExposure, ...] = ()
     clicks: tuple[Click, ...] = ()
+    undelivered: tuple[SendId, ...] = ()
 
 
 class Trail(Cell):
@@ -207,9 +218,11 @@ class Trail(Cell):
     older   features of what was before them
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 2
-    # Version 1 had fewer features; those that are missing have their defaults.
-    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: msgspec.msgpack.decode(body, type=Trail)}
+    SCHEMA_VERSION: ClassVar[int] = 3
+    # Older versions had fewer features; those that are missing have their defaults.
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = dict.fromkeys(
+        (1, 2), lambda body: msgspec.msgpack.decode(body, type=Trail)
+    )
 
     events: list[bytes] = []
     older: Profile = msgspec.field(default_factory=Profile)
@@ -223,10 +236,25 @@ class ContactPart(Cell):
     unsubscribed_ms  for each channel, when its owner wished last that nothing more is sent
     """
 
+    SCHEMA_VERSION: ClassVar[int] = 2
+    UPGRADES: ClassVar[Mapping[int, Upgrade]] = {1: lambda body: _with_opt_ins(body)}  # noqa: PLW0108 - it comes below
+
     contact: Contact = Contact()
     soft_bounces_ms: dict[str, tuple[int, ...]] = {}
     addressed_ms: dict[str, int] = {}
     unsubscribed_ms: dict[str, int] = {}
+
+
+def _with_opt_ins(body: bytes) -> ContactPart:
+    """Version 1 did not tell an opt-in from an import: whatever permission stood had ended unsubscribes before it."""
+    part = msgspec.msgpack.decode(body, type=ContactPart)
+    newest: dict[str, int] = {}
+    for key, told in part.contact.permissions.items():
+        channel = key.partition("/")[0]
+        if told.granted:
+            newest[channel] = max(told.at_ms, newest.get(channel, 0))
+    part.contact = msgspec.structs.replace(part.contact, opted_in_ms=newest)
+    return part
 
 
 class Handed(Cell):

@@ -25,10 +25,14 @@ Missing = Sequence[Sequence[int]]
 
 @dataclass(slots=True)
 class Cover:
-    """A candidate in the making: a variant or `OPEN` for each slot, and the mask of what conflicts with them."""
+    """A candidate in the making: a variant or `OPEN` for each slot, and the mask of what conflicts with them.
+
+    filled  mask of the slots (bit 1 << slot) that `put` filled: of all, while variants with conflicts are placed
+    """
 
     choice: list[int]
     blocked: int = 0
+    filled: int = 0
 
     @classmethod
     def empty(cls, rules: Rules) -> Self:
@@ -41,12 +45,12 @@ class Cover:
             return False
         if not rules.hard:
             return True
-        filled = sum(1 << other for other, v in enumerate(self.choice) if v != OPEN or other == slot)
-        return rules.completable(filled, self.blocked | rules.conflicts[slot][variant])
+        return rules.completable(self.filled | 1 << slot, self.blocked | rules.conflicts[slot][variant])
 
     def put(self, slot: int, variant: int, rules: Rules) -> None:
         """Place a variant."""
         self.choice[slot] = variant
+        self.filled |= 1 << slot
         self.blocked |= rules.conflicts[slot][variant]
 
 
@@ -126,6 +130,7 @@ def _search(bound: Sequence[tuple[int, int]], rules: Rules, covers_max: int) -> 
             if place(done + 1):
                 return True
             cover.choice[slot], cover.blocked = OPEN, blocked
+            cover.filled ^= 1 << slot
             del covers[held:]
         return False
 

@@ -10,20 +10,20 @@ from typing import Any
 import msgspec
 
 from online_models.decayed import EXPONENT_MAX
-from online_models.paths import values_at
 from schemas.events import Event
 from schemas.library import KEYS_MAX, DeclaredFeature
+from schemas.paths import values_at
+from schemas.tagging import VALUES_OF_EVENT_MAX
 
 KEYS_DEFAULT = 8
 TEXT_LENGTH_MAX = 32
-VALUES_OF_EVENT_MAX = 256
 VALUE_MAX = 1e15
 """Larger numbers are a mistake, and count as none."""
 WINDOW_BUCKETS = 24
 """A window goes on by a twenty-fourth of its length: nothing older than it ever counts."""
 
 _COLUMNS = struct.Struct(f"<{2 * WINDOW_BUCKETS}d")
-_NO_BUCKETS = bytes(_COLUMNS.size)
+_FILLED = struct.Struct("<Bdd")
 Value = float | dict[str, float]
 
 
@@ -37,7 +37,8 @@ class DeclaredState(msgspec.Struct, array_like=True):
     weight   how many values, decayed; of `last`: a hash of the event, which decides between two at the same time
     keys     of a share: the same for each key
     text     of `last`: a value that is a text
-    buckets  of a window: for each bucket the sum of the values, then for each bucket how many
+    buckets  of a window: for each bucket that is not empty its place, the sum of the values, and how many; where that
+             would be longer, for each bucket the sum, then for each how many
     """
 
     kind: str
@@ -159,11 +160,11 @@ class DeclaredState(msgspec.Struct, array_like=True):
             at = bucket % WINDOW_BUCKETS
             columns[at] += total
             columns[at + WINDOW_BUCKETS] += weight
-        self.buckets = _COLUMNS.pack(*columns)
+        self.buckets = _packed(columns)
 
     def _columns_up_to(self, bucket: int) -> list[float]:
         """The ring with room for a bucket: those that it takes the place of are emptied."""
-        columns = list(_COLUMNS.unpack(self.buckets or _NO_BUCKETS))
+        columns = list(_columns_of(self.buckets))
         if bucket > self.place:
             for passed in range(max(self.place + 1, bucket - WINDOW_BUCKETS + 1), bucket + 1):
                 at = passed % WINDOW_BUCKETS
@@ -172,14 +173,14 @@ class DeclaredState(msgspec.Struct, array_like=True):
         return columns
 
     def _add_buckets(self, other: "DeclaredState") -> None:
-        added = _COLUMNS.unpack(other.buckets)
+        added = _columns_of(other.buckets)
         columns = self._columns_up_to(other.place)
         for bucket in range(other.place - WINDOW_BUCKETS + 1, other.place + 1):
             if bucket > self.place - WINDOW_BUCKETS:
                 at = bucket % WINDOW_BUCKETS
                 columns[at] += added[at]
                 columns[at + WINDOW_BUCKETS] += added[at + WINDOW_BUCKETS]
-        self.buckets = _COLUMNS.pack(*columns)
+        self.buckets = _packed(columns)
 
     def _in_window(self, at_ms: int) -> tuple[float, float]:
         """Sum and number of the values in the window that ends at a time."""
@@ -187,11 +188,28 @@ class DeclaredState(msgspec.Struct, array_like=True):
         first = newest - WINDOW_BUCKETS + 1
         if not self.buckets or first > self.place:
             return 0.0, 0.0
-        columns = _COLUMNS.unpack(self.buckets)
+        columns = _columns_of(self.buckets)
         if newest == self.place:
             return math.fsum(columns[:WINDOW_BUCKETS]), math.fsum(columns[WINDOW_BUCKETS:])
         kept = [bucket % WINDOW_BUCKETS for bucket in range(first, self.place + 1)]
         return math.fsum(columns[at] for at in kept), math.fsum(columns[at + WINDOW_BUCKETS] for at in kept)
+
+
+def _columns_of(buckets: bytes) -> list[float]:
+    """For each bucket of a window the sum, then for each how many; by its length one sees how it is packed."""
+    if len(buckets) == _COLUMNS.size:
+        return list(_COLUMNS.unpack(buckets))
+    columns = [0.0] * (2 * WINDOW_BUCKETS)
+    for place, total, count in _FILLED.iter_unpack(buckets):
+        columns[place], columns[place + WINDOW_BUCKETS] = total, count
+    return columns
+
+
+def _packed(columns: Sequence[float]) -> bytes:
+    filled = [place for place in range(WINDOW_BUCKETS) if columns[place] or columns[place + WINDOW_BUCKETS]]
+    if len(filled) * _FILLED.size > _COLUMNS.size:
+        return _COLUMNS.pack(*columns)
+    return b"".join([_FILLED.pack(place, columns[place], columns[place + WINDOW_BUCKETS]) for place in filled])
 
 
 def observe_declared(states: dict[str, DeclaredState], event: Event, declared: Sequence[DeclaredFeature]) -> None:

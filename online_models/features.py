@@ -3,24 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
 from online_models.declared import merge_declared, observe_declared
 from online_models.orders import COMPLETED, ORDER_EVENTS
-from online_models.paths import values_at
-from online_models.zones import zone_of
 from schemas.codec import decode, encode
 from schemas.events import Event
 from schemas.ids import FieldName, Tag
-from schemas.library import LearningSettings, TagRule, WorkspaceSettings
+from schemas.library import LearningSettings, WorkspaceSettings
+from schemas.tagging import TAG_LENGTH_MAX, tags_of
+from schemas.zones import zone_of
 
 HOURS_OF_WEEK = 168
-TAG_LENGTH_MAX = 32
-TAGS_OF_EVENT_MAX = 16
-VALUES_OF_EVENT_MAX = 256
-"""Values that one rule looks at: an event of a megabyte may hold 200 000."""
 TRAIT_LENGTH_MAX = 128
 NUMBER_MAX = 1e15
 """Numbers of traits beyond it are taken for it."""
@@ -88,8 +83,8 @@ def merge_features(into: Profile, other: Profile) -> None:
 
 
 def features_only(profile: Profile) -> Profile:
-    """A copy that holds behaviour, locale and zone, and nothing of what was written or where it stands in the log."""
-    own = {name: getattr(profile, name) for name in (*FEATURES, "locale", "timezone")}
+    """A copy that holds behaviour, locale, zone and what was shown, and nothing of what was written or where it is."""
+    own = {name: getattr(profile, name) for name in (*FEATURES, "repeats", "locale", "timezone")}
     return decode(Profile, encode(Profile(**own)))
 
 
@@ -101,11 +96,20 @@ def forget_features(profile: Profile) -> None:
     profile.moved = 0.0
 
 
-def remember_traits(profile: Profile, event: Event, fields: frozenset[FieldName]) -> None:
-    """Keep the traits that some template shows (an allow-list), and the person's locale and zone."""
+def remember_traits(
+    profile: Profile, event: Event, fields: frozenset[FieldName], asked: frozenset[FieldName] = frozenset()
+) -> None:
+    """Keep the traits that some template shows or some condition asks for, and the person's locale and zone.
+
+    asked  by conditions: of these what is true or false is kept too, unless it is shown, and null forgets
+    """
     for name, value in event.traits.items():
-        if name in fields and _is_plain(value):
+        if (name in fields or name in asked) and _is_plain(value):
             profile.traits[FieldName(name)] = str(value)[:TRAIT_LENGTH_MAX]
+        elif name in asked and value is None:
+            profile.traits.pop(FieldName(name), None)
+        elif name in asked and name not in fields and isinstance(value, bool):
+            profile.traits[FieldName(name)] = str(value).lower()
     while len(profile.traits) > TRAITS_MAX:
         del profile.traits[max(profile.traits)]
     remember_context(profile, event)
@@ -154,27 +158,6 @@ def remember_context(profile: Profile, event: Event) -> None:
     zone = event.traits.get("timezone") or event.context.get("timezone")
     if isinstance(zone, str) and zone != profile.timezone and zone_of(zone):
         profile.timezone = zone
-
-
-def tags_of(event: Event, rules: Sequence[TagRule]) -> list[tuple[Tag, float]]:
-    """The tags an event engages with, and how much, by the workspace's rules; each tag once, the most it gets.
-
-    >>> from schemas.library import TagRule
-    >>> from schemas.events import Event, EventKind
-    >>> bought = Event(workspace="w", user="u", record_id="r", id="i", kind=EventKind.TRACK, at_ms=0, received_ms=0,
-    ...                name="Order Completed", properties={"products": [{"category": "Jazz"}, {"category": "Folk"}]})
-    >>> tags_of(bought, [TagRule(property="products[].category", weight=3.0)])
-    [('jazz', 3.0), ('folk', 3.0)]
-    """
-    found: dict[Tag, float] = {}
-    for rule in rules:
-        if rule.events and event.name not in rule.events:
-            continue
-        for value in islice(values_at(event.properties, rule.property), VALUES_OF_EVENT_MAX):
-            if isinstance(value, str) and value.strip():
-                tag = Tag((rule.prefix + value.strip().lower())[:TAG_LENGTH_MAX])
-                found[tag] = max(found.get(tag, 0.0), rule.weight)
-    return list(found.items())[:TAGS_OF_EVENT_MAX]
 
 
 def affinity(shares: Mapping[int | str, float], tags: Sequence[Tag]) -> float:

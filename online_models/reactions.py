@@ -13,11 +13,11 @@ TAPS = frozenset({"Push Notification Tapped", "Push Notification Opened"})
 OPEN = "Email Opened"
 BOUNCE = "Email Bounced"
 DELIVERED = "Email Delivered"
+UNDELIVERED = frozenset({BOUNCE, "Email Suppressed", "Email Failed"})
+"""Nobody got the message: it bounced in the end, or was not sent at all."""
 BY_PEOPLE = TAPS | {CLICK, OPEN}
 """Reactions that a machine may have made in a person's place."""
-BY_SERVICES = frozenset(
-    {OUTCOME, BOUNCE, DELIVERED, "Email Sent", "Email Attempted", "Email Deferred", "Email Suppressed", "Email Failed"}
-)
+BY_SERVICES = frozenset({OUTCOME, DELIVERED, "Email Sent", "Email Attempted", "Email Deferred", *UNDELIVERED})
 """What services did or tell: nobody's behaviour."""
 LINK_BYTES = 5
 

@@ -5,8 +5,9 @@ says how fast it still learns, and which slowly comes back: tastes change. What 
 back from them goes on exactly as the one it was.
 """
 
+import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Self
 from zlib import crc32
 
@@ -73,7 +74,7 @@ class SlotModel:
     (0.446, 0.254, 1)
     """
 
-    __slots__ = ("_examples", "_resets", "_settings", "_variances", "_weights")
+    __slots__ = ("_examples", "_learnt", "_resets", "_settings", "_variances", "_weights")
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class SlotModel:
         self._examples = examples
         self._resets = resets
         self._settings = settings
+        self._learnt = b""
 
     @classmethod
     def of(cls, stored: SlotWeights, settings: LearningSettings) -> Self:
@@ -101,7 +103,7 @@ class SlotModel:
 
     def stored(self) -> SlotWeights:
         """Return what is to be stored: equal models give equal values."""
-        packed = _packed(self._weights, self._variances, self._settings.rate)
+        packed = self._learnt or _packed(self._weights, self._variances, self._settings.rate)
         return SlotWeights(examples=self._examples, resets=self._resets, packed=packed)
 
     @property
@@ -129,6 +131,17 @@ class SlotModel:
         variances, fresh = self._variances, self._settings.rate
         return sum([variances.get(name, fresh) * value * value for name, value in x], 0.0)
 
+    @property
+    def fresh(self) -> float:
+        """The variance of a weight that was never learnt."""
+        return self._settings.rate
+
+    def known(self) -> Iterator[tuple[int, float, float]]:
+        """Each feature that was learnt, its weight, and its variance."""
+        variances, fresh = self._variances, self._settings.rate
+        for feature, weight in self._weights.items():
+            yield feature, weight, variances.get(feature, fresh)
+
     def learn(self, x: Mapping[int, float], target: float, base: float) -> None:
         """Learn from one example: some 35 µs.
 
@@ -149,10 +162,11 @@ class SlotModel:
         variances[RECENT] = fresh + RECENT_KEPT**2 * (variances[RECENT] - fresh)
         self._examples += 1
         if not _is_sound(weights, variances):
-            self._weights, self._variances, self._examples = {}, {}, 0
+            self._weights, self._variances, self._examples, self._learnt = {}, {}, 0, b""
             self._resets += 1
             return
-        self._weights, self._variances = _unpacked(_packed(weights, variances, self._settings.rate))
+        self._learnt = _packed(weights, variances, self._settings.rate)
+        self._weights, self._variances = _unpacked(self._learnt)
 
     def _doubt(self, seen: Iterable[int]) -> None:
         """Let the variances of an example's weights come back, before it is learnt; `RECENT` has a rule of its own."""
@@ -192,6 +206,10 @@ class UserModels(Cell):
         """Examples that the model of a slot has learnt."""
         return self.slots.get(f"{template}/{slot}", EMPTY).examples
 
+    def packed_of(self, template: TemplateName, slot: SlotName) -> bytes:
+        """The packed weights of a slot's model: what a decision keeps of it."""
+        return self.slots.get(f"{template}/{slot}", EMPTY).packed
+
     def put(self, template: TemplateName, slot: SlotName, model: SlotModel) -> None:
         """Keep a model after it has learnt; beyond `SLOTS_MAX` the one that learnt longest ago leaves."""
         key = f"{template}/{slot}"
@@ -202,8 +220,14 @@ class UserModels(Cell):
 
 
 def _is_sound(weights: Mapping[int, float], variances: Mapping[int, float]) -> bool:
-    return all(-WEIGHT_MAX <= weight <= WEIGHT_MAX for weight in weights.values()) and all(
-        variance >= 0.0 for variance in variances.values()
+    told, unsure = weights.values(), variances.values()
+    # A sum is a number only where all are: `min` and `max` would step over a NaN.
+    return (
+        math.isfinite(sum(told))
+        and not math.isnan(sum(unsure))
+        and min(told) >= -WEIGHT_MAX
+        and max(told) <= WEIGHT_MAX
+        and min(unsure) >= 0.0
     )
 
 

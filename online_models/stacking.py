@@ -3,7 +3,8 @@
 A weight is a global part and a part for each of `KNOTS`, between which it goes linearly in log(1 + experience): so a
 young model leans on the prior, and an old one on itself. All parts together are one Gaussian, updated by one Newton
 step for each example (online Laplace approximation: Spiegelhalter & Lauritzen 1990); with each its variance goes
-back a little towards where it began, so that weights follow what changes.
+back a little towards where it began, so that weights follow what changes. What is published of them is the share that
+proved itself for later decisions (`online_models.proof`).
 """
 
 import math
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.calibration import PACKED_BYTES, VARIANCE_SLACK, Calibration, probability
+from online_models.proof import Proof
 from schemas.decisions import TERMS
 from schemas.errors import StateCorrupt
 
@@ -42,7 +44,9 @@ _PRIOR_MEAN[: (_INPUTS - 1) * _PARTS : _PARTS] = 1.0
 _DRIFTED = np.diag(DRIFT * _PRIOR_VARIANCE)
 _LOWER = np.tril_indices(_SIZE)
 _HEAD = struct.Struct("<BQI")
-_VERSION = 1
+_VERSION, _UNPROVED = 2, 1
+"""Forms of what is stored; the older one has no proof."""
+_PUBLISHED = 1
 _SNAPSHOT = struct.Struct(f"<B{_SIZE + 2}f")
 _STORED = _HEAD.size + 8 * (_SIZE + len(_LOWER[0])) + PACKED_BYTES
 _LOGS = tuple([math.log1p(knot) for knot in KNOTS])
@@ -66,12 +70,16 @@ class Stack:
     @classmethod
     def of(cls, packed: bytes) -> Self:
         """Read what `StackStatistics.snapshot` gave; nothing, or what is of another form, weighs each term 1."""
-        if len(packed) != _SNAPSHOT.size or packed[0] != _VERSION:
+        if len(packed) != _SNAPSHOT.size or packed[0] != _PUBLISHED:
             return cls((), (1.0, 0.0))
         _, *parts = _SNAPSHOT.unpack(packed)
         if not all(map(math.isfinite, parts)):
             return cls((), (1.0, 0.0))
         return cls(tuple(parts[:-2]), (parts[-2], parts[-1]))
+
+    def uncalibrated(self) -> Self:
+        """The same weights without the line that keeps probabilities true: what an evaluation compares with."""
+        return type(self)(self._parts, (1.0, 0.0))
 
     def weights(self, experience: int, count: int) -> tuple[float, ...]:
         """The weight of each of the first `count` terms, then what is added to every score; 0 to `WEIGHT_MAX`.
@@ -106,22 +114,32 @@ class StackStatistics:
     variance  of all parts: a symmetric matrix
     examples  seen; those after the first `LEARNT_FROM` were learnt from
     resets    how often weights ran away and started again
+    proof     how much of them held for what was decided later
     """
 
-    __slots__ = ("calibration", "examples", "mean", "resets", "variance")
+    __slots__ = ("calibration", "examples", "mean", "proof", "resets", "variance")
 
     def __init__(self) -> None:
         self.calibration = Calibration()
+        self.proof = Proof(_SIZE + 2)
         self.examples = self.resets = 0
         self.mean: Floats = _PRIOR_MEAN.copy()
         self.variance: Floats = np.diag(_PRIOR_VARIANCE)
 
-    def learn(self, terms: tuple[float, ...], score: float, experience: int, clicked: bool) -> None:
-        """Learn from one example; some 60 µs.
+    def learn(
+        self,
+        terms: tuple[float, ...],
+        score: float,
+        experience: int,
+        clicked: bool,
+        times: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Learn from one example; some 80 µs.
 
         terms       raw log-odds of all `TERMS`; 0 for those that there were none of
         score       that the decision told of it, with the weights of then
         experience  examples that the person's own model had learnt
+        times       log times in ms: when it was decided, and when it ended
 
         What is not finite teaches nothing; nor does a score of one term alone: there is nothing to weigh, and a prior
         that follows what drifts would be followed by weights that do so once more, later (bank: 0.003 of block AUC).
@@ -134,7 +152,8 @@ class StackStatistics:
         self.examples += 1
         if self.examples <= LEARNT_FROM:
             return
-        x = _inputs(terms, experience)
+        x = inputs_of(terms, experience)
+        self.proof.see(self._weights(), x, float((_PRIOR_MEAN * x).sum()), times, clicked=clicked)
         logit = float((self.mean * x).sum())
         self.calibration.learn(logit, clicked=clicked, told=score)
         gain = (self.variance * x).sum(axis=1)
@@ -146,6 +165,11 @@ class StackStatistics:
         self.variance = (self.variance - np.outer(gain, gain) * (curvature * scale)) * (1.0 - DRIFT) + _DRIFTED
         self._check()
 
+    def expected(self, terms: tuple[float, ...], experience: int) -> float:
+        """The log-odds that weights and line, as far as they are learnt by now, give these terms; some 6 µs."""
+        slope, offset = self.calibration.line
+        return slope * float((self.mean * inputs_of(terms, experience)).sum()) + offset
+
     def merge(self, other: "StackStatistics") -> None:
         """Add what another learnt from other examples: precisions add up, less the prior that both began with."""
         begun = np.diag(1.0 / _PRIOR_VARIANCE)
@@ -156,22 +180,30 @@ class StackStatistics:
         self.examples += other.examples
         self.resets += other.resets
         self.calibration.merge(other.calibration)
+        self.proof.merge(other.proof)
         self._check()
 
     def doubt(self, part: float) -> None:
         """Believe every weight a little less: its variance goes this part, from 0 to 1, of the way it began with."""
         diagonal = self.variance.reshape(-1)[:: _SIZE + 1]
         diagonal += part * np.maximum(_PRIOR_VARIANCE - diagonal, 0.0)
+        self.proof.doubt(part)
 
     def snapshot(self) -> bytes:
-        """Weights to be published: what `Stack.of` reads."""
-        return _SNAPSHOT.pack(_VERSION, *self.mean.tolist(), *self.calibration.line)
+        """Weights to be published, as far as they are proved: what `Stack.of` reads.
+
+        A score is then by this share what learnt weights and line say of it, and for the rest the sum of its terms.
+        """
+        share, (slope, offset) = self.proof.share, self.calibration.line
+        published = 1.0 + share * (slope - 1.0)
+        parts = ((1.0 - share) * _PRIOR_MEAN + share * slope * self.mean) / published
+        return _SNAPSHOT.pack(_PUBLISHED, *parts.tolist(), published, share * offset)
 
     def packed(self) -> bytes:
         """What is to be stored; numbers are kept whole, so that the stored one goes on as the living."""
         head = _HEAD.pack(_VERSION, self.examples, self.resets)
         numbers: bytes = np.concatenate([self.mean, self.variance[_LOWER]]).astype("<f8").tobytes()
-        return head + numbers + self.calibration.packed()
+        return head + numbers + self.calibration.packed() + self.proof.packed()
 
     @classmethod
     def of(cls, packed: bytes) -> Self:
@@ -183,15 +215,23 @@ class StackStatistics:
         made = cls()
         if not packed:
             return made
-        if len(packed) != _STORED or packed[0] != _VERSION:
+        if len(packed) < _STORED or packed[0] != (_UNPROVED if len(packed) == _STORED else _VERSION):
             raise StateCorrupt(f"expected stack statistics of {_STORED} bytes, got {len(packed)}")
         _, made.examples, made.resets = _HEAD.unpack_from(packed)
         numbers = np.frombuffer(packed, "<f8", _SIZE + len(_LOWER[0]), _HEAD.size).astype(np.float64)
         made.mean = numbers[:_SIZE]
         made.variance[_LOWER] = numbers[_SIZE:]
         made.variance.T[_LOWER] = numbers[_SIZE:]
-        made.calibration = Calibration.of(packed[-PACKED_BYTES:])
+        made.calibration = Calibration.of(packed[_STORED - PACKED_BYTES : _STORED])
+        made.proof = Proof.of(packed[_STORED:], _SIZE + 2)
+        if packed[0] == _UNPROVED:
+            # What was published whole stays so, until later decisions speak against it.
+            made.proof.believe()
         return made
+
+    def _weights(self) -> NDArray[np.float32]:
+        """What is learnt now, with slope and offset."""
+        return np.array([*self.mean, *self.calibration.line], np.float32)
 
     def _check(self) -> None:
         """Start again where weights ran away: a variance that is none, or a weight that nobody would believe."""
@@ -201,10 +241,12 @@ class StackStatistics:
             return
         self.resets += 1
         self.calibration.restart()
+        self.proof.restart()
         self.mean, self.variance = _PRIOR_MEAN.copy(), np.diag(_PRIOR_VARIANCE)
 
 
-def _inputs(terms: tuple[float, ...], experience: int) -> Floats:
+def inputs_of(terms: tuple[float, ...], experience: int) -> Floats:
+    """What the parts of all weights are multiplied by: terms, then 1, each by the shares of this experience."""
     bounded = np.array([*[min(max(term, -TERM_MAX), TERM_MAX) for term in terms], 1.0])
     return np.outer(bounded, shares_of(experience)).ravel()
 

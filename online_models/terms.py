@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from zlib import crc32
 
 import numpy as np
@@ -45,6 +45,7 @@ class Person(NamedTuple):
     models  what the person's reactions taught
     hidden  packed state of the sequence model
     vector  the person's features, packed (`online_models.vector`): the situation is read from it
+    known   what terms work out of the person alone, by whose it is: each once for all slots. None: nothing is kept
     """
 
     shares: Mapping[int | str, float]
@@ -53,6 +54,16 @@ class Person(NamedTuple):
     hidden: bytes
     at_ms: int
     vector: bytes = b""
+    known: dict[object, Any] | None = None
+
+    def once(self, whose: object, work_out: Callable[["Person"], Bound]) -> Bound:
+        """What somebody works out of this person: from the second time on as it was found the first time."""
+        if self.known is None:
+            return work_out(self)
+        found = self.known.get(whose)
+        if found is None:
+            found = self.known[whose] = work_out(self)
+        return cast("Bound", found)
 
 
 class SlotTable:
@@ -100,6 +111,14 @@ class SlotTable:
             self._shares = shares
         return self._affinities
 
+    def recall(self, affinities: "array[float]") -> Mapping[int | str, float]:
+        """Shares that stand for affinities which a decision has kept: shares themselves are not kept.
+
+        They hold until others are asked for.
+        """
+        self._shares, self._affinities = {}, affinities
+        return self._shares
+
     def bound(self, kind: Callable[["SlotTable", ModelPart], Bound], part: ModelPart) -> Bound:
         """What `kind` makes of this table and a trained part: made once, for terms are made anew at every snapshot."""
         checksum, made = self._bound.get(kind, (b"", None))
@@ -142,4 +161,8 @@ class Term(Protocol):
 
         Every number is finite; where nothing is known a value is 0.
         """
+        ...
+
+    def explain(self, person: Person, row: int) -> list[tuple[str, float]]:
+        """What each feature adds to the value of one row, by a name; but for rounding they sum to it."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from online_models.collaborative import CollaborativeTerm
+from online_models.collaborative import CatalogTerm, CollaborativeTerm
 from online_models.collaborative.part import CollaborativePart
 from online_models.sequence.term import Outputs, SequenceTerm
 from online_models.sequence.weights import SequenceWeights
@@ -13,6 +13,8 @@ from schemas.models import ModelPart, PartKind
 
 BOUND_MAX = 256
 """Tables that terms are kept for: of spans that have passed none is asked for again."""
+RANKINGS_MAX = 4
+"""Rankings of whole catalogues kept: each takes as much as its part."""
 T = TypeVar("T")
 
 
@@ -28,7 +30,9 @@ class Trained:
         self._parts = dict(parts)
         self.sequence = self._checked(PartKind.SEQUENCE, SequenceWeights.of)
         # At once, not with the first table: what is followed of a person must not depend on what was scored before.
-        self._checked(PartKind.COLLABORATIVE, CollaborativePart.of)
+        part = self._checked(PartKind.COLLABORATIVE, CollaborativePart.of)
+        self._ranks = part is not None and part.counted is not None
+        self._rankings: dict[tuple[str, int], CatalogTerm] = {}
         self._terms: dict[SlotTable, tuple[Term | None, Term | None]] = {}
 
     @property
@@ -45,6 +49,19 @@ class Trained:
             collaborative = self._checked(PartKind.COLLABORATIVE, lambda part: CollaborativeTerm(table, part))
             sequence = None if self.sequence is None else SequenceTerm(Outputs(table, self.sequence))
             found = self._terms[table] = collaborative, sequence
+        return found
+
+    def ranking(self, name: tuple[str, int], make: Callable[[], SlotTable]) -> CatalogTerm | None:
+        """What ranks a whole catalogue as it stood at an offset; None where there is no part that does.
+
+        make  the table of the catalogue: asked for once for each name
+        """
+        if not self._ranks:
+            return None
+        found = self._rankings.pop(name, None) or CatalogTerm(make(), self._parts[PartKind.COLLABORATIVE])
+        self._rankings[name] = found
+        while len(self._rankings) > RANKINGS_MAX:
+            del self._rankings[next(iter(self._rankings))]
         return found
 
     def _checked(self, kind: PartKind, make: Callable[[ModelPart], T]) -> T | None:

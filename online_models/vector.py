@@ -29,23 +29,32 @@ class _Form(NamedTuple):
     names: tuple[str, ...]
     packed: struct.Struct
     looked_at: tuple[int, ...]
+    checksum: int
 
 
 @lru_cache(maxsize=64)
 def _form(declared: tuple[str, ...], learning: LearningSettings) -> _Form:
     names = (*BUILT_IN, *declared[:DECLARED_MAX], *learning.number_traits[:NUMBER_TRAITS_MAX])
     looked_at = tuple([names.index(name) for name in learning.numbers if name in names])
-    return _Form(names, struct.Struct(f"<I{len(names)}f{len(learning.facts)}I"), looked_at)
+    # What a vector begins with, so that nobody reads it by other names.
+    checksum = crc32("\n".join((*names, "", *learning.facts)).encode())
+    return _Form(names, struct.Struct(f"<I{len(names)}f{len(learning.facts)}I"), looked_at, checksum)
 
 
-@lru_cache(maxsize=64)
-def _checksum(names: tuple[str, ...], facts: tuple[str, ...]) -> int:
-    """What a vector begins with, so that nobody reads it by other names."""
-    return crc32("\n".join((*names, "", *facts)).encode())
+_FORMS: dict[int, tuple[WorkspaceSettings, _Form]] = {}
+"""Forms by the settings themselves: to hash settings takes longer than to pack a vector."""
+FORMS_KEPT = 64
 
 
 def _form_of(settings: WorkspaceSettings) -> _Form:
-    return _form(tuple([feature.name for feature in settings.declared]), settings.learning)
+    known = _FORMS.get(id(settings))
+    if known is not None and known[0] is settings:
+        return known[1]
+    if len(_FORMS) >= FORMS_KEPT:
+        _FORMS.clear()
+    found = _form(tuple([feature.name for feature in settings.declared]), settings.learning)
+    _FORMS[id(settings)] = settings, found
+    return found
 
 
 def vector_of(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> bytes:
@@ -66,7 +75,7 @@ def vector_of(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> byte
     ]
     form = _form_of(settings)
     return form.packed.pack(
-        _checksum(form.names, settings.learning.facts),
+        form.checksum,
         *[min(max(value, -FLOAT_MAX), FLOAT_MAX) for value in values],
         *[_fact(name, profile.facts.get(name)) for name in settings.learning.facts],
     )
@@ -75,24 +84,24 @@ def vector_of(profile: Profile, settings: WorkspaceSettings, at_ms: int) -> byte
 def numbers_of(vector: bytes, settings: WorkspaceSettings) -> dict[str, float]:
     """Read the numbers of a vector that was packed with these settings; empty where it was packed with others."""
     form = _form_of(settings)
-    found = _unpacked(vector, form, settings.learning)
+    found = _unpacked(vector, form)
     return dict(zip(form.names, found[1 : 1 + len(form.names)], strict=True)) if found else {}
 
 
 def situation_of(vector: bytes, settings: WorkspaceSettings) -> Situation:
     """What models look at of a vector; nothing is known where it was packed with other settings."""
     learning, form = settings.learning, _form_of(settings)
-    found = _unpacked(vector, form, learning)
+    found = _unpacked(vector, form)
     if not found:
         return Situation((0,) * len(learning.facts), (math.nan,) * len(form.looked_at))
     return Situation(found[1 + len(form.names) :], tuple([found[1 + place] for place in form.looked_at]))
 
 
-def _unpacked(vector: bytes, form: _Form, learning: LearningSettings) -> tuple[Any, ...]:
+def _unpacked(vector: bytes, form: _Form) -> tuple[Any, ...]:
     if len(vector) != form.packed.size:
         return ()
     found = form.packed.unpack(vector)
-    return found if found[0] == _checksum(form.names, learning.facts) else ()
+    return found if found[0] == form.checksum else ()
 
 
 def _fact(name: str, value: str | float | None) -> int:

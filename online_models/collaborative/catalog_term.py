@@ -34,7 +34,8 @@ def _bind(table: SlotTable, part: ModelPart) -> _Bound:
 class CatalogTerm:
     """Scores the items of a catalogue.
 
-    ranker  of the slot's table, by the part
+    table   of the slot
+    ranker  of that table, by the part
     items   hashes of the items, row by row, and `row_of` back
 
     Raises:
@@ -42,14 +43,14 @@ class CatalogTerm:
     """
 
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
-        self._table = table
+        self.table = table
         self.ranker, self._stamp = table.bound(_bind, part)
         self.items, self.row_of = table.items, table.row_of
 
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
         """See `Term`. What is scored is log-odds of being chosen, against the other items."""
         taste = taste_of(person.models.taste)
-        chosen = np.arange(len(self._table)) if rows is None else np.array(rows, np.int64)
+        chosen = np.arange(len(self.table)) if rows is None else np.array(rows, np.int64)
         values = self.ranker.score(taste, chosen)
         return TermScores(values.tolist(), ((1.0 + taste.total) ** -0.5,) * len(chosen))
 

@@ -1,6 +1,7 @@
 """A trained collaborative part, checked: items with their neighbours and factors."""
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
@@ -29,6 +30,10 @@ POSITIVE = ("alpha", "ridge")
 """Settings that every part states: how much a chosen item counts beside one that was not, and the ridge."""
 
 
+READ_MAX = 4
+"""Parts that are remembered as they were read."""
+
+
 class CollaborativePart:
     """Arrays of n items; rows stand in the order of the items' hashes.
 
@@ -55,8 +60,13 @@ class CollaborativePart:
 
     @classmethod
     def of(cls, part: ModelPart) -> Self:
-        """Read a part. See `read`."""
-        return cls.read(part.arrays, part.settings)
+        """Read a part. See `read`. The last ones are remembered: every slot's term is bound to the same."""
+        for known, read in _read:
+            if known is part and isinstance(read, cls):
+                return read
+        read = cls.read(part.arrays, part.settings)
+        _read.append((part, read))
+        return read
 
     @classmethod
     def read(cls, arrays: Sequence[Array], settings: dict[str, float]) -> Self:
@@ -129,6 +139,9 @@ class CollaborativePart:
         left = self.gram + weighted.T @ chosen
         solved = np.linalg.solve(left, weighted.sum(axis=0) + chosen.sum(axis=0, dtype=np.float64))
         return solved.astype(np.float32)
+
+
+_read: deque[tuple[ModelPart, CollaborativePart]] = deque(maxlen=READ_MAX)
 
 
 def numbers_of(found: Mapping[str, Array], name: str, kind: str, dimensions: int) -> NDArray[Any]:

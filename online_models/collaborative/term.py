@@ -62,6 +62,7 @@ class CollaborativeTerm:
 
     def __init__(self, table: SlotTable, part: ModelPart) -> None:
         self._table = table
+        self._checksum = part.checksum
         self._part, self._rows, self._all = table.bound(_bind, part)
         self._curvature = self._part.base * (1.0 - self._part.base)
 
@@ -70,21 +71,26 @@ class CollaborativeTerm:
         count, packed = len(self._table) if rows is None else len(rows), person.models.taste
         if not packed:
             return TermScores((0.0,) * count, (DEVIATION,) * count)
-        met = columns_of(packed)
-        sums = self._weights(met, person.at_ms) @ self._similar(met, rows)
+        weights, places = person.once(self._checksum, self._met)
+        sums = weights @ self._similar(places, rows)
         precision = DEVIATION**-2 + self._curvature * sums[1]
         return TermScores((sums[0] / precision).tolist(), (precision**-0.5).tolist())
 
     def explain(self, person: Person, row: int) -> list[tuple[str, float]]:
         """What each item that the person met adds to one variant's value: by `item:` and the hash of its id."""
         met = columns_of(person.models.taste)
-        weights, similar = self._weights(met, person.at_ms), self._similar(met, [row])[:, 0]
+        weights, places = self._met(person)
+        similar = self._similar(places, [row])[:, 0]
         precision = DEVIATION**-2 + self._curvature * (weights[1] @ similar)
         values = (weights[0] * similar / precision).tolist()
         return [(f"item:{item:08x}", value) for item, value in zip(met["item"].tolist(), values, strict=True) if value]
 
-    def _similar(self, met: NDArray[np.void], rows: Sequence[int] | None) -> Floats:
-        places = self._part.rows_of(met["item"])
+    def _met(self, person: Person) -> tuple[Floats, Rows]:
+        """Weights of the items that a person met, and their rows: the same for every slot."""
+        met = columns_of(person.models.taste)
+        return self._weights(met, person.at_ms), self._part.rows_of(met["item"])
+
+    def _similar(self, places: Rows, rows: Sequence[int] | None) -> Floats:
         if self._all is None:
             return _similarities(self._part, places, self._rows if rows is None else self._rows[list(rows)])
         similar: Floats = self._all[places + 1]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.policies.policy import (
     DEVIATION_MAX,
@@ -27,9 +28,17 @@ _DEVIATION_RATIO = 1e-9
 """Least deviation, as a part of the largest: what is known exactly is only known this well."""
 _ROOT_HALF = math.sqrt(0.5)
 _GAUSS = np.polynomial.legendre.leggauss(8)
-_NODES: tuple[float, ...] = tuple(((_GAUSS[0] + 1) / 2).tolist())
+_NODES = (_GAUSS[0] + 1) / 2
 """Gauss–Legendre nodes on the panel from 0 to 1."""
-_WEIGHTS: tuple[float, ...] = tuple((_GAUSS[1] / 2).tolist())
+_WEIGHTS = _GAUSS[1] / 2
+_LOWEST, _HIGHEST = -4.25, 8.0
+"""No node is lower, in anybody's standard deviations, than `_REACH`; above eight a double knows nothing more."""
+_FINE = 512
+"""Places in the table of Φ for one standard deviation: between two of them Φ is straight to 1e-5 of itself."""
+_BELOW = np.array([
+    math.erfc(-(_LOWEST + n / _FINE) * _ROOT_HALF) for n in range(int((_HIGHEST - _LOWEST) * _FINE) + 2)
+])  # fmt: skip
+_RISE = np.diff(_BELOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,9 @@ def chances_of_best(means: Sequence[float], deviations: Sequence[float]) -> list
     deviations  n, above 0, the smallest not below `_DEVIATION_RATIO` of the largest
 
     Of each variable i, ∫ φᵢ(x) ∏ⱼ≠ᵢ Φⱼ(x) dx, by Gauss–Legendre on panels that are as narrow as the narrowest density
-    on them asks. Φ is half of erfc, so that the product over all, divided by one's own, is exact in the tails;
-    constant factors are the same for all and left out. Who would have to be `_HOPE` deviations better than expected
-    only to come where the largest is has no chance: few variants are near the best, and the others cost nothing.
+    on them asks. Φ is above 0 at every node, so that the product over all may be divided by one's own; constant factors
+    are the same for all and left out. Who would have to be `_HOPE` deviations better than expected only to come where
+    the largest is has no chance: few variants are near the best, and the others cost nothing.
     """
     # Below the reach of any one variable the largest cannot be.
     lowest = max([mean - _REACH * one for mean, one in zip(means, deviations, strict=True)])
@@ -94,21 +103,31 @@ def _near_chances(means: Sequence[float], deviations: Sequence[float], lowest: f
         # Their difference is normal too: no quadrature.
         second = math.erfc((means[0] - means[1]) / math.hypot(*deviations) * _ROOT_HALF) / 2
         return [1.0 - second, second]
-    nodes: list[float] = []
-    weights: list[float] = []
-    for start, width in _panels(means, deviations, lowest):
-        nodes += [start + width * node for node in _NODES]
-        weights += [width * weight for weight in _WEIGHTS]
+    panels = np.array([*_panels(means, deviations, lowest)])
+    widths = panels[:, 1:]
+    nodes, weights = (panels[:, :1] + widths * _NODES).ravel(), (widths * _WEIGHTS).ravel()
     scale = np.array(deviations)
     z = np.subtract.outer(means, nodes)
-    z /= scale[:, None]
-    below = np.array([*map(math.erfc, (z * _ROOT_HALF).ravel().tolist())]).reshape(z.shape)
+    z /= -scale[:, None]
+    below = _below(z)
     z *= z
     z *= -0.5
     np.exp(z, out=z)
     z /= below
     found: list[float] = (z @ (below.prod(axis=0) * weights) / scale).tolist()
     return found
+
+
+def _below(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Twice Φ of each, from a table: a third of what erfc takes, one by one."""
+    places = np.minimum(z, _HIGHEST)
+    places -= _LOWEST
+    places *= _FINE
+    rows = places.astype(np.intp)
+    places -= rows
+    places *= _RISE[rows]
+    places += _BELOW[rows]
+    return places
 
 
 def _panels(means: Sequence[float], deviations: Sequence[float], lowest: float) -> Iterator[tuple[float, float]]:

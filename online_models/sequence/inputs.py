@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from online_models.contents import content_of
-from online_models.features import tags_of
 from online_models.sequence.state import SequenceInput
 from online_models.sequence.term import tag_hashes
 from online_models.terms import hash_of_name
 from schemas.events import Event
 from schemas.ids import Tag, VariantId
 from schemas.library import TagRule
+from schemas.tagging import tags_of
 
 REWARDED, UNREWARDED = hash_of_name("reward:1"), hash_of_name("reward:0")
 GRADES = 10

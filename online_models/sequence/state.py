@@ -1,6 +1,7 @@
 """The recurrent state of one person: opened, stepped by one event, packed. Pure numpy."""
 
 import struct
+from collections.abc import Iterable
 from math import log1p
 from typing import NamedTuple
 
@@ -72,9 +73,16 @@ def packed(state: SequenceState, weights: SequenceWeights) -> bytes:
 
 def step(hidden: bytes, weights: SequenceWeights, one: SequenceInput) -> bytes:
     """The state after one event, packed; what is unknown of the event adds nothing."""
-    state = opened(hidden, weights)
-    values = stepped(state.values, weights, one, gap_of(state.last_ms, one.at_ms))
-    return packed(SequenceState(values, max(one.at_ms, state.last_ms), state.resets), weights)
+    return steps(hidden, weights, (one,))
+
+
+def steps(hidden: bytes, weights: SequenceWeights, told: Iterable[SequenceInput]) -> bytes:
+    """The state after several events, packed: what one step after the other gives, opened and packed once."""
+    values, last_ms, resets = opened(hidden, weights)
+    for one in told:
+        values = stepped(values, weights, one, gap_of(last_ms, one.at_ms))
+        last_ms = max(one.at_ms, last_ms)
+    return packed(SequenceState(values, last_ms, resets), weights)
 
 
 def stepped(values: Floats, weights: SequenceWeights, one: SequenceInput, gap: float) -> Floats:

@@ -10,6 +10,8 @@ from online_models.terms import Person, SlotTable, TermScores, hash_of_name
 
 VALUE_MAX = 8.0
 """Log-odds beyond which no honest term reaches."""
+ROUNDING = 1e-4
+"""Between a value and its parts, both float32; what is more was cut off at `VALUE_MAX`."""
 
 
 class Outputs:
@@ -57,7 +59,7 @@ class SequenceTerm:
     def score(self, person: Person, rows: Sequence[int] | None = None) -> TermScores:
         """See `Term`. One product over all rows asked for."""
         weights, outputs = self._outputs.weights, self._outputs.rows(rows)
-        values = outputs[:, :-1] @ opened(person.hidden, weights).values + outputs[:, -1]
+        values = outputs[:, :-1] @ person.once(weights, lambda one: opened(one.hidden, weights).values) + outputs[:, -1]
         if len(values) and not float(abs(values).max()) <= VALUE_MAX:
             values = np.clip(np.nan_to_num(values, nan=0.0), -VALUE_MAX, VALUE_MAX)
         return TermScores(values.tolist(), (weights.deviation,) * len(values))
@@ -69,7 +71,9 @@ class SequenceTerm:
         names = ["all", f"variant:{variant}", *[f"tag:{tag}" for tag in tags]]
         parts = outputs.weights.parts(outputs.head, hash_of_name(variant), tag_hashes(tags))
         values = opened(person.hidden, outputs.weights).values
-        return [(name, float(part[:-1] @ values + part[-1])) for name, part in zip(names, parts, strict=True)]
+        told = [(name, float(part[:-1] @ values + part[-1])) for name, part in zip(names, parts, strict=True)]
+        beyond = self.score(person, (row,)).values[0] - sum([value for _, value in told])
+        return [*told, ("bound", beyond)] if abs(beyond) > ROUNDING else told
 
 
 def tag_hashes(tags: Sequence[str]) -> tuple[int, ...]:
