@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from flink_jobs.cells import CellName
+from flink_jobs.counting import Count
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
 from schemas.topics import COMMUNICATIONS
@@ -43,11 +44,13 @@ class Outcome:
     """What a step wants done.
 
     wake_at_ms, woken_at_ms  event time of the key's next deadline, now and before; 0 where nothing is due
+    counts                   what is to be counted
     """
 
     outputs: list[OutputRecord] = field(default_factory=list)
     wake_at_ms: int = 0
     woken_at_ms: int = 0
+    counts: list[Count] = field(default_factory=list)
 
 
 class CellAccess(Protocol):

@@ -1,18 +1,28 @@
-"""The world a step runs with: a library release and the models, read-only and shared by all users."""
+"""The world a step runs with: a library release, the models and the catalogues, read-only and shared by all users."""
 
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
+from copy import copy
 from typing import NamedTuple, Protocol, Self
+
+from msgspec.structs import replace
 
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.world_topics import WorldTopic, library_topic, models_topic
+from flink_jobs.catalogues import Catalogues
+from online_models.catalogue import NO_CATALOGUE, CatalogueView
 from online_models.menus import Menu, Menus, Offers
 from online_models.policies.choosing import policy_of
 from online_models.published import check_usable
-from online_models.scoring import Scorers
+from online_models.scoring import Scorers, SlotScorer
+from online_models.slates import Shelves
 from online_models.trained import NOTHING_TRAINED, Trained
+from schemas.catalogue import DEFAULT_SLATE, items_of_slate
+from schemas.condition_values import Root
+from schemas.decisions import Decision
 from schemas.errors import ConfigError, UnknownWorkspace
-from schemas.ids import FieldName, TemplateName, WorkspaceId
+from schemas.ids import FieldName, SlotName, Tag, TemplateName, VariantId, WorkspaceId
 from schemas.library import Release, Template
 from schemas.models import ModelPart, ModelSnapshot, PartKind
 from schemas.worlds import WorldRef
@@ -26,15 +36,42 @@ _log = logging.getLogger(__name__)
 
 
 class Shelf:
-    """A release, compiled, and what its templates can show: the part of a world that outlives its models."""
+    """A release, compiled, and what its templates can show: the part of a world that outlives its models.
 
-    def __init__(self, library: Library) -> None:
+    catalogue  what items are trained on; a step has its world's
+    """
+
+    def __init__(self, library: Library, catalogue: CatalogueView = NO_CATALOGUE) -> None:
         self.library = library
-        self.offers = {template.name: Offers(template) for template in library.release.templates}
+        self.catalogue = catalogue
+        release = library.release
+        self.offers = {template.name: Offers(template, release.settings) for template in release.templates}
+
+
+class Conditions:
+    """What the conditions and bounds of a release's variants ask of people.
+
+    asks     kinds of names that conditions hold; None: there are neither conditions nor bounds
+    traits   those that conditions ask for
+    counted  variants whose showing is counted
+    """
+
+    def __init__(self, offers: Mapping[TemplateName, Offers]) -> None:
+        gates = [one.gates for one in offers.values() if one.gates is not None]
+        self.asks: frozenset[Root] | None = frozenset(root for one in gates for root in one.asks) if gates else None
+        self.traits = frozenset(name for one in gates for name in one.traits)
+        self.counted = frozenset(key for one in gates for key in one.counted)
+
+
+class Thing(NamedTuple):
+    """A variant or an item of a catalogue, as models know it."""
+
+    id: VariantId
+    tags: tuple[Tag, ...]
 
 
 class World:
-    """A release and the models of one workspace, with what is derived from them once.
+    """A release and the models of one workspace, with what is derived from them once; and its catalogues.
 
     without  terms that are left out of every score (`online_models.scoring.Scorers`)
     """
@@ -49,13 +86,48 @@ class World:
         self.library = shelf.library
         self.models = models
         self.trained = trained
+        self.catalogue = NO_CATALOGUE
         self.settings = self.library.release.settings
         self.templates: tuple[Template, ...] = self.library.release.templates
         self.template_names = frozenset(template.name for template in self.templates)
         self.policy = policy_of(self.settings.policy)
         self.shown_traits = frozenset(FieldName(f.name) for template in self.templates for f in template.fields)
+        self.conditions = Conditions(shelf.offers)
         scorers = Scorers(models, trained, self.settings.learning, without)
+        self.shelves = Shelves(scorers, trained)
+        self._catalogues = {
+            (template.name, slot.name): slot.catalogue
+            for template in self.templates
+            for slot in template.slots
+            if slot.catalogue
+        }
         self._menus = {name: Menus(offers, scorers) for name, offers in shelf.offers.items()}
+
+    def with_catalogue(self, catalogue: CatalogueView) -> "World":
+        """The same release and models beside other items: all that is derived of them is shared."""
+        world = copy(self)
+        world.catalogue = catalogue
+        return world
+
+    def shown(self, template: TemplateName, slot: SlotName, variant: VariantId) -> tuple[Thing, ...]:
+        """What people see in a slot: the variant itself, or each item of a slate; nothing where it is gone."""
+        catalogue = self._catalogues.get((template, slot))
+        if catalogue is None or variant == DEFAULT_SLATE:
+            found = self.library.variant(template, slot, variant)
+            return () if found is None else (Thing(found.id, found.tags),)
+        items = [self.catalogue.last_shown(catalogue, item) for item in items_of_slate(variant)]
+        return tuple([Thing(VariantId(item.id), item.tags) for item in items if item is not None])
+
+    def scorers_of(self, decision: Decision) -> list[SlotScorer]:
+        """What scored each slot of a decision that was made in this world: its variants, or the items of its slates."""
+        scorers: list[SlotScorer] = list(self.menu(decision.template, decision.at_ms).scorers)
+        for place, slot in enumerate(decision.slots):
+            if slot.catalogue:
+                names = dict.fromkeys(item for slate in slot.variants for item in items_of_slate(slate))
+                items = [self.catalogue.item(slot.catalogue, name) for name in names]
+                known = [item for item in items if item is not None]
+                scorers[place] = self.shelves.scorer(decision.template, slot.slot, known)
+        return scorers
 
     def menu(self, template: TemplateName, at_ms: int) -> Menu:
         """What a template can show at a time."""
@@ -66,7 +138,7 @@ class Worlds(Protocol):
     """Finds the world that an event names; the same answer for ever."""
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
-        """The world of a workspace at a pair of offsets.
+        """The world of a workspace at these offsets.
 
         Raises:
             UnknownWorkspace: no release of this workspace stands below those offsets.
@@ -76,11 +148,15 @@ class Worlds(Protocol):
 
 
 class WorldReader:
-    """`Worlds` from Kafka: compiles each pair of records once and keeps the newest ones."""
+    """`Worlds` from Kafka: compiles each pair of records once and keeps the newest ones.
 
-    def __init__(self, library: WorldTopic, models: WorldTopic) -> None:
+    catalogue  is read only for workspaces that have one; None: there are no items
+    """
+
+    def __init__(self, library: WorldTopic, models: WorldTopic, catalogue: Catalogues | None = None) -> None:
         self._library = library
         self._models = models
+        self._catalogue = catalogue
         self._shelves: OrderedDict[int, Shelf] = OrderedDict()
         self._worlds: OrderedDict[_Place, World] = OrderedDict()
         self._trained: OrderedDict[tuple[int | None, ...], Trained] = OrderedDict()
@@ -89,13 +165,13 @@ class WorldReader:
     @classmethod
     def of(cls, settings: KafkaSettings) -> Self:
         """Read the topics of a broker."""
-        return cls(library_topic(settings), models_topic(settings, check_usable))
+        return cls(library_topic(settings), models_topic(settings, check_usable), Catalogues.of(settings))
 
     def __call__(self, workspace: WorkspaceId, ref: WorldRef) -> World:
         """See `Worlds`."""
         found = self._by_ref.get((workspace, ref))
         if found is None:
-            found = self._find(workspace, ref)
+            found = self._seen(workspace, ref)
             if len(self._by_ref) >= WORLDS_KEPT_MAX:
                 self._by_ref.clear()
             self._by_ref[workspace, ref] = found
@@ -105,6 +181,17 @@ class WorldReader:
         """Leave the topics."""
         self._library.close()
         self._models.close()
+        if self._catalogue is not None:
+            self._catalogue.close()
+
+    def _seen(self, workspace: WorkspaceId, ref: WorldRef) -> World:
+        """Of refs that differ by the catalogue alone the same world, beside other items."""
+        if not ref.catalogue:
+            return self._find(workspace, ref)
+        world = self(workspace, replace(ref, catalogue=0))
+        if self._catalogue is None or not world.settings.catalogues:
+            return world
+        return world.with_catalogue(self._catalogue.view(workspace, ref.catalogue))
 
     def _find(self, workspace: WorkspaceId, ref: WorldRef) -> World:
         """The newest release below the world's offset that can be used: a bad one stops nobody."""

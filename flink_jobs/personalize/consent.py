@@ -4,7 +4,6 @@ It governs what may be learnt and what may be shown. Permission to send is anoth
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -12,17 +11,13 @@ from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.state import UserState
 from online_models.cells import Emitted, Profile, Said, Trail
 from online_models.features import forget_features
+from schemas.consent import ANALYTICS, PERSONALISATION, statement_of
 from schemas.decisions import Communication
 from schemas.events import Event, decode_event, encode_event
 from schemas.ids import ReleaseId
 from schemas.keys import communication_key
 from schemas.library import ConsentSettings
 
-ANALYTICS = "analytics"
-"""What one does may be learnt from."""
-PERSONALISATION = "personalisation"
-"""One may be shown chosen content, and own traits in it."""
-PURPOSES = (ANALYTICS, PERSONALISATION)
 UPDATED = "Segment Consent Preference Updated"
 """Tells consent and nothing else: no behaviour."""
 GRAVE = b"grave"
@@ -48,28 +43,6 @@ def may_use(event: Event, profile: Profile, purpose: str, settings: ConsentSetti
     return said is None or event.at_ms >= said.since_ms
 
 
-def statement_of(context: Mapping[str, Any], settings: ConsentSettings) -> dict[str, bool] | None:
-    """What an event's consent object says of each purpose; None where it has none.
-
-    An object is a whole statement: a purpose is agreed to if all its categories are there and true. So an empty object
-    denies everything, as in Segment's spec.
-
-    >>> statement_of({"consent": {"categoryPreferences": {"analytics": True}}}, ConsentSettings())
-    {'analytics': True, 'personalisation': False}
-    """
-    consent = context.get("consent")
-    if not isinstance(consent, dict):
-        return None
-    told = consent.get("categoryPreferences")
-    if not isinstance(told, dict):
-        return None
-    statement = {}
-    for purpose in PURPOSES:
-        categories = [category for category, its in settings.categories if its == purpose]
-        statement[purpose] = bool(categories) and all(told.get(category) is True for category in categories)
-    return statement
-
-
 def take_consent(state: UserState, event: Event, settings: ConsentSettings, effects: Effects) -> bool:
     """Let what an event says of consent hold from now on. Returns whether that changed what may be done.
 
@@ -87,12 +60,12 @@ def take_consent(state: UserState, event: Event, settings: ConsentSettings, effe
 def take_said(state: UserState, told: Mapping[str, Said], settings: ConsentSettings, effects: Effects) -> bool:
     """Let statements hold where no later ones do. Returns whether that changed what may be done."""
     profile = state.profile
-    before = [may(profile, purpose, settings) for purpose in PURPOSES]
+    before = [may(profile, purpose, settings) for purpose in (ANALYTICS, PERSONALISATION)]
     for purpose, new in told.items():
         said = profile.consent.get(purpose)
         if said is None or new.at_ms >= said.at_ms:
             profile.consent = {**profile.consent, purpose: new if said is None else _after(said, new)}
-    after = [may(profile, purpose, settings) for purpose in PURPOSES]
+    after = [may(profile, purpose, settings) for purpose in (ANALYTICS, PERSONALISATION)]
     if before == after:
         return False
     _withdraw(state, may_learn=after[0], may_show=after[1], effects=effects)
@@ -124,13 +97,19 @@ def _withdraw(state: UserState, *, may_learn: bool, may_show: bool, effects: Eff
         state.forget_models()
     if not may_learn:
         forget_features(state.profile)
+        _forget_slates(state.profile)
         state.trail.put(Trail())
     if not may_show:
-        state.profile.traits = {}
+        state.profile.traits, state.profile.repeats = {}, {}
         trail = state.trail.get()
         if trail.events:
             state.trail.put(Trail([without_traits(packed) for packed in trail.events], trail.older))
         withhold(state, effects)
+
+
+def _forget_slates(profile: Profile) -> None:
+    """Let no items stay because they were there: what they were chosen by may not be known any more."""
+    profile.emitted = {name: msgspec.structs.replace(one, slates=()) for name, one in profile.emitted.items()}
 
 
 def without_traits(packed: bytes) -> bytes:

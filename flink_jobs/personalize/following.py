@@ -3,12 +3,12 @@
 from math import exp
 
 from flink_jobs.personalize.state import UserState
-from flink_jobs.worlds import World
+from flink_jobs.worlds import Thing, World
 from online_models.cells import OpenExposure
 from online_models.collaborative import take
 from online_models.contents import content_of
 from online_models.sequence.inputs import input_of_event, input_of_reward
-from online_models.sequence.state import SequenceInput, step
+from online_models.sequence.state import SequenceInput, step, steps
 from online_models.terms import hash_of_name
 from schemas.decisions import assessed_rows
 from schemas.events import Event
@@ -31,15 +31,16 @@ def follow_event(state: UserState, event: Event, world: World, log_ms: int) -> N
 def follow_reward(
     state: UserState, exposure: OpenExposure, world: World, at_ms: int, reward: float, grade: float | None
 ) -> None:
-    """Take in what became of each variant that was shown; liked as much as it was graded."""
+    """Take in what became of each variant, or item, that was shown; liked as much as it was graded."""
     weights = world.trained.sequence
+    told: list[SequenceInput] = []
     for slot, variant_id, expected in zip(exposure.slots, exposure.variants, _expected(exposure), strict=True):
-        variant = world.library.variant(exposure.template, slot, variant_id)
-        tags = variant.tags if variant else ()
-        if weights is not None:
-            told: SequenceInput = input_of_reward(variant_id, tags, at_ms, clicked=reward > 0.0, grade=grade)
-            state.profile.hidden = step(state.profile.hidden, weights, told)
-        _meet(state, variant_id, exposure.at_ms, reward if grade is None else grade, expected)
+        for thing in world.shown(exposure.template, slot, variant_id) or (Thing(variant_id, ()),):
+            if weights is not None:
+                told.append(input_of_reward(*thing, at_ms, clicked=reward > 0.0, grade=grade))
+            _meet(state, thing.id, exposure.at_ms, reward if grade is None else grade, expected)
+    if weights is not None and told:
+        state.profile.hidden = steps(state.profile.hidden, weights, told)
 
 
 def _expected(exposure: OpenExposure) -> list[float]:

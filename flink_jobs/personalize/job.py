@@ -50,7 +50,8 @@ def draw(
     events = keyed_log(tables, settings.kafka, settings.source, settings.group)
     communications = (
         events.process(
-            KeyedStepAdapter(program or Personalize(settings.kafka, settings.source, settings.secret)), OUTPUT_TYPE
+            KeyedStepAdapter(program or Personalize(settings.kafka, settings.source, settings.secret), NAME),
+            OUTPUT_TYPE,
         )
         .uid(NAME)
         .name(NAME)
@@ -58,7 +59,8 @@ def draw(
     # Behind an exchange, so in a thread of its own: never two Python operators in one chain (docs/adr/0018).
     snapshots = (
         keyed_records(side_output(communications, HANDED_ON))
-        .process(KeyedStepAdapter(learner or LearnPopulation(settings.kafka)), OUTPUT_TYPE)
+        # Examples are few, and no heartbeat comes by: their counts are handed on at once.
+        .process(KeyedStepAdapter(learner or LearnPopulation(settings.kafka), LEARNER, counts_every_s=0), OUTPUT_TYPE)
         .uid(LEARNER)
         .name(LEARNER)
     )

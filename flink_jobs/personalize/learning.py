@@ -2,26 +2,28 @@
 
 from msgspec.structs import replace
 
+from connectors.metrics.job import EXPOSURES, RESETS
+from flink_jobs.counting import Count
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.examples import record
 from flink_jobs.personalize.following import follow_reward
 from flink_jobs.personalize.state import UserState
 from flink_jobs.worlds import World
-from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposure, OpenExposures
+from online_models.cells import OPEN_EXPOSURES_MAX, UNDELIVERED_MAX, OpenExposure, OpenExposures
 from online_models.clicks import Click
-from online_models.content import AFFINITY, own_features
+from online_models.content import AFFINITY, own_features_of
 from online_models.items import ItemNumbers
 from online_models.prior.features import features_of
 from online_models.scoring import prior_logit
 from schemas.decisions import assessed_rows
 from schemas.events import Event
 from schemas.examples import RewardKind
-from schemas.ids import SendId
+from schemas.ids import ID_LENGTH_MAX, SendId, SlotName, VariantId
 from schemas.versions import Position
 
 
 def open_exposure(state: UserState, event: Event, position: Position, world: World, effects: Effects) -> bool:
-    """Remember what was shown until its reward comes or its window ends.
+    """Remember what was shown until its reward comes or its window ends. It begins when the message was sent.
 
     A fallback teaches nothing, and one send is one exposure, however often it is told. When too many are open
     the oldest without a waiting click is closed without a reward; returns whether something was learnt from that.
@@ -41,6 +43,10 @@ def open_exposure(state: UserState, event: Event, position: Position, world: Wor
         vector=shown.vector,
         assessed=shown.assessed,
     )
+    effects.counts.append(Count(EXPOSURES, (event.workspace, shown.template)))
+    if shown.send_id in cell.undelivered:
+        close(state, new, RewardKind.BOUNCE, position.log_ms, world, effects)
+        return False
     items = (*cell.items, new)
     if len(items) <= OPEN_EXPOSURES_MAX:
         keep_open(state, items, cell.clicks)
@@ -53,10 +59,17 @@ def open_exposure(state: UserState, event: Event, position: Position, world: Wor
 
 
 def void(state: UserState, send_id: SendId, at_ms: int, world: World, effects: Effects) -> None:
-    """End an exposure that never arrived: it teaches nothing."""
+    """End an exposure of a message that nobody got: it teaches nothing.
+
+    A server near by may bounce it before its exposure is told: such a send is remembered, a bounded number of them.
+    """
     exposure = take_open(state, send_id)
     if exposure is not None:
         close(state, exposure, RewardKind.BOUNCE, at_ms, world, effects)
+        return
+    cell = state.exposures.get()
+    if 0 < len(send_id) <= ID_LENGTH_MAX and send_id not in cell.undelivered:
+        state.exposures.put(replace(cell, undelivered=(*cell.undelivered, send_id)[-UNDELIVERED_MAX:]))
 
 
 def delivered(state: UserState, send_id: SendId, at_ms: int) -> None:
@@ -120,34 +133,51 @@ def close(
     record(state, exposure, kind, grade, at_ms, world, effects)
     if kind is not RewardKind.BOUNCE:
         reward = float(kind is RewardKind.CLICK)
-        learn_from(state, exposure, world, reward if grade is None else grade)
+        resets = learn_from(state, exposure, world, reward if grade is None else grade)
+        effects.counts.append(Count(RESETS, (state.owner[0], "person"), resets))
         follow_reward(state, exposure, world, at_ms, reward, grade)
 
 
-def learn_from(state: UserState, exposure: OpenExposure, world: World, target: float) -> None:
+def learn_from(state: UserState, exposure: OpenExposure, world: World, target: float) -> int:
     """Update the user's model of each slot by what was shown in it. A variant that is gone teaches nothing.
 
     target  from 0 to 1: what the exposure came to
+
+    Returns how many models ran away by it, and began anew.
     """
+    resets = 0
     models, learning = state.models.get(), world.settings.learning
     bases = _bases(exposure, world)
     columns = zip(exposure.slots, exposure.variants, exposure.features, bases, strict=True)
     for slot, variant_id, near, base in columns:
-        variant = world.library.variant(exposure.template, slot, variant_id)
-        if variant is None:
+        x = _features(exposure, slot, variant_id, world)
+        if x is None:
             continue
-        is_catalog = world.library.is_catalog(exposure.template, slot)
-        x = dict(own_features(variant.id, variant.tags, is_catalog=is_catalog))
-        if is_catalog:
-            # Of now, not of the decision: what all people meet changes slowly.
-            items = ItemNumbers(world.models.prior_of(exposure.template, slot))
-            x.update(items.of(variant.id, variant.tags, exposure.at_ms))
         if near:
             x[AFFINITY] = near
         model = models.model_of(exposure.template, slot, learning)
+        before = model.resets
         model.learn(x, target, base)
+        resets += model.resets - before
         models.put(exposure.template, slot, model)
     state.models.put(models)
+    return resets
+
+
+def _features(exposure: OpenExposure, slot: SlotName, variant: VariantId, world: World) -> dict[int, float] | None:
+    """What was shown, as the person's own model knows it: of a slate the mean of its items. None: it is gone."""
+    shown = world.shown(exposure.template, slot, variant)
+    if not shown:
+        return None
+    if not world.library.is_catalog(exposure.template, slot):
+        return dict(own_features_of(*shown[0], False))
+    # Numbers of now, not of the decision: what all people meet changes slowly.
+    items = ItemNumbers(world.models.prior_of(exposure.template, slot))
+    x: dict[int, float] = {}
+    for thing in shown:
+        for feature, value in (*own_features_of(*thing, True), *items.of(*thing, exposure.at_ms)):
+            x[feature] = x.get(feature, 0.0) + value / len(shown)
+    return x
 
 
 def _bases(exposure: OpenExposure, world: World) -> list[float]:
@@ -160,8 +190,8 @@ def _bases(exposure: OpenExposure, world: World) -> list[float]:
         return [row[0] for row in rows]
     bases = []
     for slot, variant_id, near in zip(exposure.slots, exposure.variants, exposure.features, strict=True):
-        variant = world.library.variant(exposure.template, slot, variant_id)
-        x = features_of(variant_id, variant.tags if variant else (), near)
+        shown = world.shown(exposure.template, slot, variant_id)
+        x = features_of(variant_id, shown[0].tags if len(shown) == 1 else (), near)
         bases.append(prior_logit(world.models.prior_of(exposure.template, slot), x))
     return bases
 
@@ -175,6 +205,6 @@ def keep_open(state: UserState, items: tuple[OpenExposure, ...], clicks: tuple[C
             replace(item, until_ms=latest[item.send_id]) if latest.get(item.send_id, 0) > item.until_ms else item
             for item in items
         )
-    state.exposures.put(OpenExposures(items, clicks))
+    state.exposures.put(OpenExposures(items, clicks, state.exposures.get().undelivered))
     dates = [item.until_ms for item in items] + [click.due_ms for click in clicks]
     state.profile.exposures_until_ms = min(dates, default=0)

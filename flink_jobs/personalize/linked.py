@@ -7,12 +7,11 @@ import msgspec
 from flink_jobs.personalize.effects import Effects
 from flink_jobs.personalize.relaying import derived_id, for_person, relay
 from flink_jobs.personalize.state import UserState
+from flink_jobs.personalize.suppressing import is_address
 from online_models.cells import LINKED_MAX, Profile
 from schemas.events import VIA_MAX, Event, EventKind
 from schemas.ids import EventId, RecordId, UserId
 
-ADDRESS_PREFIX = "address-"
-"""Begins the id of somebody of whom nothing but an address is known."""
 PARTED = "parted"
 """Name of a merge that says the contrary: the profile is not the person's."""
 
@@ -75,6 +74,6 @@ def erase_linked(state: UserState, event: Event, effects: Effects) -> None:
     for other in (*state.profile.linked, *sorted(persons - {*state.profile.linked})):
         if other not in event.via and len(event.via) < VIA_MAX:
             told = {name: value for name, value in event.properties.items() if name == "listed"}
-            if suppressed and other.startswith(ADDRESS_PREFIX):
+            if suppressed and is_address(other):
                 told["suppressed"] = suppressed
             ask_to_forget(event, other, effects, told)

@@ -1,11 +1,11 @@
 """The truth to compare with: a plain-Python fold of the log, with neither Flink nor a cache in between."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flink_jobs.cells import CellName
 from flink_jobs.personalize.program import PersonalizeStep
-from flink_jobs.records import InputRecord, Outcome, PlainCells, dead_letter, state_key_of
+from flink_jobs.records import InputRecord, Outcome, OutputRecord, PlainCells, dead_letter, state_key_of
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DataError
 from schemas.topics import COMMUNICATIONS, RELAYS
@@ -18,10 +18,19 @@ class Oracle:
     relays       what is to go round into the log again, in order
     cells        for each state key, its cells' bytes
     writes       how many records were written, by topic
+
+    follow       is given every record as it is written
     """
 
-    def __init__(self, step: PersonalizeStep, source: str = "", code_version: str = "") -> None:
+    def __init__(
+        self,
+        step: PersonalizeStep,
+        source: str = "",
+        code_version: str = "",
+        follow: Callable[[OutputRecord], None] = lambda _: None,
+    ) -> None:
         self._step = step
+        self._follow = follow
         self._source = source
         self._code_version = code_version
         self._wake_at_ms: dict[str, int] = {}
@@ -58,6 +67,7 @@ class Oracle:
                 self.relays.append(output.value)
             self.told[output.topic][output.key] = output.value
             self.writes[output.topic] += 1
+            self._follow(output)
         if outcome.wake_at_ms:
             self._wake_at_ms[key] = outcome.wake_at_ms
         elif outcome.woken_at_ms:

@@ -16,13 +16,13 @@ from online_models.clicks import CLICK_BYTES_MAX, CLICKS_MAX, HUMAN, Click, judg
 from online_models.declared import observe_declared
 from online_models.features import observe
 from online_models.reactions import (
-    BOUNCE,
     BY_PEOPLE,
     BY_SERVICES,
     CLICK,
     DELIVERED,
     OPEN,
     TAPS,
+    UNDELIVERED,
     is_hidden,
     link_of,
     outcome_of,
@@ -52,7 +52,7 @@ def react(state: UserState, event: Event, position: Position, world: World, effe
     if event.name == OUTCOME and (outcome := outcome_of(event)) is not None:
         is_learnt = told(state, send_id, *outcome, position.log_ms, world, effects)
         return {"learnt"} if is_learnt else set()
-    if event.name == BOUNCE:
+    if event.name in UNDELIVERED:
         void(state, send_id, position.log_ms, world, effects)
     elif event.name == DELIVERED:
         delivered(state, send_id, event.at_ms)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 
+from connectors.metrics.job import DROPPED_EVENTS
+from flink_jobs.counting import Count
 from flink_jobs.personalize.consent import GRAVE
 from flink_jobs.personalize.effects import Effects, Output
 from flink_jobs.personalize.identity import link
 from flink_jobs.personalize.linked import ask_to_forget, erase_linked, is_asked_for
 from flink_jobs.personalize.permission import keep_suppressed
 from flink_jobs.personalize.state import UserState
+from flink_jobs.personalize.suppressing import tell_erased
 from flink_jobs.personalize.telling import bury_told, tell_grave
 from online_models.cells import Emitted, Profile
 from schemas.decisions import Communication
@@ -39,7 +42,7 @@ def is_from_before(profile: Profile, event: Event) -> bool:
 
 def keep_out(state: UserState, event: Event) -> Effects:
     """Let an event from before change nothing; a profile that still passes on to a grave is asked to forget it too."""
-    effects = Effects()
+    effects = Effects(counts=[Count(DROPPED_EVENTS, (event.workspace, "erased"))])
     if event.via and state.profile.is_grave and event.kind is not EventKind.ERASE:
         listed = {"listed": True} if state.profile.is_listed else {}
         ask_to_forget(event, event.via[-1], effects, listed)
@@ -52,6 +55,8 @@ def erase(state: UserState, event: Event, position: Position, effects: Effects) 
         return
     told = state.profile.emitted
     erase_linked(state, event, effects)
+    # By when it was asked for: other ids of the person hear of it later, and an opt-in may come before that.
+    tell_erased(state, event.received_ms, effects)
     state.forget()
     # Of whom nothing was ever told something may still be kept: sends that were drawn for anybody.
     state.profile.is_grave = state.profile.is_told = True

@@ -1,9 +1,9 @@
 """What one event does to one user. Pure: same state, event, position and worlds, same effects."""
 
-from flink_jobs.personalize.compose import Moment, compose
+from connectors.metrics.job import DROPPED_EVENTS
+from flink_jobs.counting import Count
+from flink_jobs.personalize.compose import ASKED, FORGOTTEN, Moment, compose
 from flink_jobs.personalize.consent import (
-    ANALYTICS,
-    PERSONALISATION,
     UPDATED,
     may,
     may_use,
@@ -16,7 +16,7 @@ from flink_jobs.personalize.following import follow_event
 from flink_jobs.personalize.identity import become_person, goes_on, handed_by, pass_on, tells_person
 from flink_jobs.personalize.learning import open_exposure
 from flink_jobs.personalize.linked import remember_linked
-from flink_jobs.personalize.permission import take_contact, take_handed
+from flink_jobs.personalize.permission import let_pass, take_contact, take_handed
 from flink_jobs.personalize.reactions import REACTIONS, react, settle
 from flink_jobs.personalize.rights import bury, erase, is_from_before, keep_out, take_link
 from flink_jobs.personalize.state import UserState
@@ -24,9 +24,12 @@ from flink_jobs.personalize.telling import consent_of, tell, tell_later
 from flink_jobs.personalize.trail import is_kept, keep
 from flink_jobs.worlds import World, Worlds
 from online_models.cells import Profile
+from online_models.eligibility import count_shown, merge_repeats
 from online_models.features import merge_features, observe, remember_context, remember_facts, remember_traits
 from online_models.reactions import is_own
 from online_models.repeats import hash_of, is_repeat, remember
+from schemas.consent import ANALYTICS, PERSONALISATION
+from schemas.decisions import CATALOGUE_ASKED, RELEASE_ASKED
 from schemas.events import BEHAVIOUR, SUBSCRIBED, UNSUBSCRIBED, Event, EventKind, check_time
 from schemas.profiles import FEATURES_ASKED
 from schemas.versions import Position
@@ -48,7 +51,7 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     world = worlds(event.workspace, state.profile.world.join(event.world))
     event_hash = hash_of(event.id)
     if is_repeat(state.profile.seen, event_hash):
-        return Effects()
+        return Effects(counts=[Count(DROPPED_EVENTS, (event.workspace, "repeated"))])
     if is_from_before(state.profile, event):
         return keep_out(state, event)
     effects = on_deadline(state, position.log_ms, worlds)
@@ -62,6 +65,7 @@ def on_event(state: UserState, event: Event, position: Position, worlds: Worlds)
     if event.kind is EventKind.ERASE:
         erase(state, event, position, effects)
     elif (person := goes_on(profile, event)) is not None:
+        let_pass(event, effects)
         pass_on(event, person, effects)
     elif event.kind is EventKind.LINK:
         take_link(state, event, position, effects)
@@ -91,9 +95,11 @@ def on_deadline(state: UserState, until_ms: int, worlds: Worlds) -> Effects:
         if state.profile.tell_at_ms == due_ms:
             tell(state, world, due_ms, effects)
             continue
-        ended = settle(state, due_ms, world, effects)
-        show(state, Moment(workspace, user, world, due_ms), {"validity"} if ended is None else ended, effects)
-        _pass_validity(state, due_ms)
+        causes = settle(state, due_ms, world, effects) or set()
+        if any(0 < emitted.until_ms <= due_ms for emitted in state.profile.emitted.values()):
+            causes = causes | {"validity"}
+        show(state, Moment(workspace, user, world, due_ms), causes, effects)
+        _pass_validity(state, world, due_ms)
     return effects
 
 
@@ -109,11 +115,12 @@ def next_deadline_ms(state: UserState) -> int:
     return earliest
 
 
-def _pass_validity(state: UserState, at_ms: int) -> None:
-    """Leave behind dates that have come, also where the new set of variants gave the same message."""
-    for emitted in state.profile.emitted.values():
+def _pass_validity(state: UserState, world: World, at_ms: int) -> None:
+    """Wait for the next date where one has come, also where what may be shown since gave the same message."""
+    for template, emitted in state.profile.emitted.items():
         if 0 < emitted.until_ms <= at_ms:
-            emitted.until_ms = 0
+            is_known = template in world.template_names
+            emitted.until_ms = world.menu(template, at_ms).until_ms if is_known else 0
 
 
 def show(state: UserState, moment: Moment, causes: set[str], effects: Effects) -> None:
@@ -136,22 +143,40 @@ def _take(state: UserState, event: Event, position: Position, world: World, effe
         handed = handed_by(event)
         if take_said(state, handed.features.consent, settings.consent, effects):
             causes.add("consent")
-        is_reached_otherwise = take_handed(state, handed.contact)
+        is_reached_otherwise = take_handed(state, handed.contact, effects)
+        if may(profile, PERSONALISATION, settings.consent):
+            merge_repeats(profile, handed.features)
     else:
-        is_reached_otherwise = take_contact(state, event)
+        is_reached_otherwise = take_contact(state, event, effects)
+    if "consent" in causes and not may(profile, ANALYTICS, settings.consent):
+        causes.add(FORGOTTEN)
     remember_linked(profile, event, effects)
     if is_kept(profile, event, settings):
         keep(state, event, settings)
     causes |= _remember(profile, event, world)
+    shown = event.exposure
+    if shown is not None and shown.candidate >= 0 and may(profile, PERSONALISATION, settings.consent):
+        count_shown(profile, shown, world.conditions.counted)
     effects.tell_now = is_reached_otherwise or "shown" in causes or said != (consent_of(profile), profile.linked)
-    if event.kind is EventKind.REFRESH and event.properties.get("reason") == FEATURES_ASKED:
-        effects.tell_now = True
-    elif event.kind is EventKind.REFRESH:
-        causes.add("refresh")
+    if event.kind is EventKind.REFRESH:
+        causes |= _asked(event)
+        effects.tell_now |= event.properties.get("reason") == FEATURES_ASKED
     elif may_use(event, profile, ANALYTICS, settings.consent):
         causes |= _learn(state, event, position, world, effects)
         tell_later(state, position.log_ms)
+    elif event.kind is EventKind.EXPOSURE or (event.kind in BEHAVIOUR and event.name not in NO_BEHAVIOUR):
+        effects.counts.append(Count(DROPPED_EVENTS, (event.workspace, "no_consent")))
     return causes
+
+
+def _asked(event: Event) -> set[str]:
+    """What a refresh asks for: one template, or all; or no more than a look at what has changed by itself."""
+    reason, template = event.properties.get("reason"), event.properties.get("template")
+    if reason in (FEATURES_ASKED, RELEASE_ASKED):
+        return set()
+    if reason == CATALOGUE_ASKED:
+        return {CATALOGUE_ASKED}
+    return {ASKED + template if isinstance(template, str) else ASKED}
 
 
 def _remember(profile: Profile, event: Event, world: World) -> set[str]:
@@ -159,7 +184,7 @@ def _remember(profile: Profile, event: Event, world: World) -> set[str]:
     settings, causes = world.settings, set()
     before = (profile.locale, profile.timezone, dict(profile.traits))
     if event.kind is EventKind.IDENTIFY and may_use(event, profile, PERSONALISATION, settings.consent):
-        remember_traits(profile, event, world.shown_traits)
+        remember_traits(profile, event, world.shown_traits, world.conditions.traits)
         if remember_facts(profile, event, settings.learning):
             causes.add("moved")
     elif event.kind is EventKind.IDENTIFY or (event.kind in BEHAVIOUR and is_own(event)):

@@ -37,6 +37,7 @@ def tell(state: UserState, world: World, at_ms: int, effects: Effects) -> None:
         contact=state.contact.get().contact,
         features=features_in_words(profile, world.settings, at_ms),
         linked=profile.linked,
+        consented_ms={purpose: said.at_ms for purpose, said in profile.consent.items()},
     )
     effects.outputs.append(Output(state.user_key, told, PROFILES.name))
 

@@ -2,11 +2,12 @@
 
 import msgspec
 
-from flink_jobs.personalize.consent import ANALYTICS, PERSONALISATION, may_use
+from flink_jobs.personalize.consent import may_use
 from flink_jobs.personalize.state import UserState
 from online_models.cells import TRAIL_BYTES_MAX, TRAIL_EVENT_BYTES_MAX, TRAIL_EVENTS_MAX, Profile, Trail
 from online_models.features import observe
 from online_models.reactions import is_own
+from schemas.consent import ANALYTICS, PERSONALISATION
 from schemas.events import BEHAVIOUR, STAYING, Event, decode_event, encode_event
 from schemas.library import WorkspaceSettings
 

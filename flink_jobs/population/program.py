@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.world_topics import library_topic
-from flink_jobs.cells import CellName
-from flink_jobs.population.cells import POPULATION_CELLS
+from flink_jobs.cells import POPULATION_CELLS, CellName
 from flink_jobs.population.step import PopulationStep
 from schemas.errors import UnknownWorkspace
 from schemas.ids import WorkspaceId

@@ -2,8 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from flink_jobs.population.cells import PENDING, POPULATION
+from connectors.metrics.job import SNAPSHOTS
+from flink_jobs.cells import PENDING, POPULATION
+from flink_jobs.counting import Count
+from flink_jobs.population.judged import judged_counts, reset_counts
 from flink_jobs.records import CellAccess, InputRecord, Outcome, OutputRecord
 from online_models.population import Pending, Population, PopulationCell
 from schemas.codec import decode, encode
@@ -18,8 +22,26 @@ from schemas.worlds import WorldRef
 SettingsOf = Callable[[WorkspaceId, WorldRef], WorkspaceSettings]
 FOLD_EVERY = 32
 """Examples after which the whole statistics are stored: until then only the examples are, which is cheaper."""
+FOLD_WITHIN_MS = 60_000
+"""Log time for which an example waits for others at most: where nothing comes any more, nothing of a person stays."""
 LIVING_MAX = 64
 """Workspaces whose statistics are kept unpacked."""
+
+
+@dataclass(slots=True)
+class _Living:
+    """Statistics as of now, and what the stored ones lack of it."""
+
+    population: Population
+    pending: list[bytes]
+    fold_at_ms: int
+
+    def fold(self, cells: CellAccess) -> None:
+        """Store the whole; nothing of a person is left beside it."""
+        cells.write(POPULATION.name, encode(self.population.packed()))
+        cells.write(PENDING.name, b"")
+        self.pending.clear()
+        self.fold_at_ms = 0
 
 
 class PopulationStep:
@@ -33,7 +55,7 @@ class PopulationStep:
     def __init__(self, settings_of: SettingsOf, incarnation: str) -> None:
         self._settings_of = settings_of
         self._incarnation = incarnation
-        self._living: OrderedDict[WorkspaceId, tuple[Population, list[bytes]]] = OrderedDict()
+        self._living: OrderedDict[WorkspaceId, _Living] = OrderedDict()
 
     def on_record(self, cells: CellAccess, record: InputRecord) -> Outcome:
         """Learn from one example; every so many of them make a snapshot.
@@ -43,39 +65,49 @@ class PopulationStep:
         """
         example = _example(record.value)
         settings = self._settings_of(example.workspace, example.world)
-        population, pending = self._population(cells, example.workspace)
-        population.learn(example, settings)
-        pending.append(record.value)
-        if len(pending) >= FOLD_EVERY:
-            cells.write(POPULATION.name, encode(population.packed()))
-            pending.clear()
-            cells.write(PENDING.name, b"")
+        living = self._of(cells, example.workspace)
+        woken_at_ms = living.fold_at_ms
+        resets = living.population.resets
+        judgements = living.population.learn(example, settings)
+        living.pending.append(record.value)
+        if len(living.pending) >= FOLD_EVERY:
+            living.fold(cells)
         else:
-            cells.write(PENDING.name, encode(Pending(pending)))
-        if population.number % settings.learning.snapshot_every:
-            return Outcome()
-        snapshot = population.snapshot(example.workspace)
-        key = join_key(example.workspace, f"{snapshot.number}-{self._incarnation}")
-        return Outcome([OutputRecord(key, encode(snapshot), MODELS.name)])
+            living.fold_at_ms = woken_at_ms or example.ended_ms + FOLD_WITHIN_MS
+            cells.write(PENDING.name, encode(Pending(living.pending, living.fold_at_ms)))
+        outcome = Outcome(wake_at_ms=living.fold_at_ms, woken_at_ms=woken_at_ms)
+        outcome.counts += judged_counts(example, judgements)
+        outcome.counts += reset_counts(example.workspace, resets, living.population.resets)
+        if not living.population.number % settings.learning.snapshot_every:
+            snapshot = living.population.snapshot(example.workspace)
+            key = join_key(example.workspace, f"{snapshot.number}-{self._incarnation}")
+            outcome.outputs.append(OutputRecord(key, encode(snapshot), MODELS.name))
+            outcome.counts.append(Count(SNAPSHOTS, (example.workspace,)))
+        return outcome
 
-    def on_deadline(self, cells: CellAccess, key: str, at_ms: int) -> Outcome:  # noqa: ARG002 - the interface's
-        """Nothing here is ever due."""
-        return Outcome()
+    def on_deadline(self, cells: CellAccess, key: str, at_ms: int) -> Outcome:
+        """Fold what has waited long enough. What is learnt stays the same, to the bit; nothing is published."""
+        living = self._of(cells, WorkspaceId(key))
+        woken_at_ms = living.fold_at_ms
+        if living.pending and woken_at_ms <= at_ms:
+            living.fold(cells)
+        return Outcome(wake_at_ms=living.fold_at_ms, woken_at_ms=woken_at_ms)
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _population(self, cells: CellAccess, workspace: WorkspaceId) -> tuple[Population, list[bytes]]:
+    def _of(self, cells: CellAccess, workspace: WorkspaceId) -> _Living:
         """The statistics, unpacked; the first time with the examples that are not folded in yet."""
         living = self._living.pop(workspace, None)
         if living is None:
             stored, left = cells.read(POPULATION.name), cells.read(PENDING.name)
             population = Population.of(decode(PopulationCell, stored) if stored else PopulationCell())
-            pending = decode(Pending, left).examples if left else []
-            for packed in pending:
+            pending = decode(Pending, left) if left else Pending()
+            for packed in pending.examples:
                 example = _example(packed)
+                # Judged and counted when it came; here it only comes back.
                 population.learn(example, self._settings_of(example.workspace, example.world))
-            living = population, pending
+            living = _Living(population, pending.examples, pending.fold_at_ms)
         self._living[workspace] = living
         while len(self._living) > LIVING_MAX:
             self._living.popitem(last=False)
