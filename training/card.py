@@ -5,15 +5,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from schemas.models import ModelPart
-from training.gate import Verdict
+from schemas.models import ModelPart, PartKind
+from training.gate import TOLERANCE, Verdict
+from training.policy_value import PolicyValue
 
 LIMITS = (
     "It was judged on rewards of what was shown: it says nothing of variants that were hardly ever shown.",
-    "A history is that of one id: what an anonymous profile did before it became a person's is not in it.",
-    "An item or tag that training did not meet adds nothing; one met seldom speaks by its tags alone.",
+    "What a device did counts for the person from the log-in on; of what was before its newest 200 events, features.",
     "How scores weighted this term is not stored with examples; it is read from them by least squares.",
+    "Off-policy figures compare two policies whose scores were made again, with one snapshot of the population.",
+    "Templates with a catalogue are not in the off-policy figures.",
 )
+LIMITS_OF = {
+    PartKind.COLLABORATIVE: (
+        "An item that training did not meet adds nothing.",
+        "How catalogues are ranked by it is not judged here: `foresend evaluate ranking` does.",
+    ),
+    PartKind.SEQUENCE: (
+        "An item or tag that training did not meet adds nothing; one met seldom speaks by its tags alone.",
+    ),
+}
+ABOUT = {
+    PartKind.COLLABORATIVE: "Neighbours and factors of items, from who chose what. Its term of a score is how a person "
+    "took to items like the variant, beyond what prior and content expected.",
+    PartKind.SEQUENCE: "A GRU over what each person did and what became of what was shown. Its state is stepped on "
+    "every event; its term of a score is state × embedding of the variant.",
+}
 
 
 class Data(NamedTuple):
@@ -40,14 +57,23 @@ def summary_of(data: Data, verdict: Verdict, loss: float, seed: int) -> dict[str
         "judged_since": _day(data.since_ms),
         "until": _day(data.until_ms),
         "seed": seed,
-        "training_loss": round(loss, 6),
+        "training_loss": _rounded(loss),
         "judged": verdict.judged,
         **{name: _rounded(value) for name, value in verdict.challenger._asdict().items()},
         **{f"champion_{name}": _rounded(value) for name, value in verdict.champion._asdict().items()},
         "slope": round(verdict.slope, 4),
+        **_told(verdict.policy),
         "passed": verdict.passed,
         "reason": verdict.reason,
     }
+
+
+def _told(value: PolicyValue | None) -> dict[str, Any]:
+    """Off-policy figures; nothing where it was not asked."""
+    if value is None:
+        return {}
+    told = {f"off_policy_{name}": number for name, number in value._asdict().items()}
+    return {name: _rounded(number) if isinstance(number, float) else number for name, number in told.items()}
 
 
 def write_card(folder: Path, part: ModelPart, verdict: Verdict) -> Path:
@@ -55,7 +81,7 @@ def write_card(folder: Path, part: ModelPart, verdict: Verdict) -> Path:
     own = folder / f"{part.kind}-{part.number}"
     own.mkdir(parents=True, exist_ok=True)
     summary = json.loads(part.card)
-    (own / "card.json").write_text(json.dumps(summary | {"limits": LIMITS}, indent=2) + "\n", encoding="utf-8")
+    (own / "card.json").write_text(json.dumps(summary | {"limits": _limits(part)}, indent=2) + "\n", encoding="utf-8")
     (own / "card.md").write_text(_markdown(part, summary), encoding="utf-8")
     _plot(own / "calibration.png", verdict)
     return own
@@ -66,19 +92,26 @@ def _markdown(part: ModelPart, summary: dict[str, Any]) -> str:
         f"| `{array.name}` | {' × '.join(map(str, array.shape))} | {array.type} |" for array in part.arrays
     )
     told = "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in summary.items())
-    limits = "\n".join(f"- {limit}" for limit in LIMITS)
+    limits = "\n".join(f"- {limit}" for limit in _limits(part))
     return (
         f"# {part.kind.capitalize()} part {part.number} of workspace {part.workspace}\n\n"
-        f"A GRU over what each person did and what became of what was shown. Its state is stepped on every event; its "
-        f"term of a score is state × embedding of the variant.\n\n"
+        f"{ABOUT[part.kind]}\n\n"
         f"Checksum `{part.checksum.hex()}`.\n\n"
         f"## Data and figures\n\nThe newest rewards were kept apart to judge by. Figures are of scores with this "
-        f"term, "
-        f"beside those of the champion (or, where there was none, without such a term).\n\n"
+        f"term, beside those of the champion (or, where there was none, without such a term).\n\n"
+        f"Progressive figures foretell each reward before it came. Off-policy figures say what a message would have "
+        f"earned in the mean, had it been chosen by scores with this term, or with the champion's: logged exposures, "
+        f"weighted by policy / logged propensity, self-normalised; 95 % intervals count persons. `reached` is how much "
+        f"of what it would show the logged candidates reach. To pass, log loss may be {TOLERANCE} worse at most, and "
+        f"the interval of the difference must not lie below 0.\n\n"
         f"| what | value |\n|---|---|\n"
         f"{told}\n\n![Calibration](calibration.png)\n\n## Limits\n\n{limits}\n\n"
         f"## Arrays\n\n| name | shape | type |\n|---|---|---|\n{shapes}\n"
     )
+
+
+def _limits(part: ModelPart) -> tuple[str, ...]:
+    return (*LIMITS, *LIMITS_OF[part.kind])
 
 
 def _plot(file: Path, verdict: Verdict) -> None:

@@ -1,4 +1,4 @@
-"""Examples of the topic as what the sequence part is trained on."""
+"""Examples of the topic as what parts are trained on."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,8 @@ _SCORE, _SEQUENCE = ASSESSED.index("score"), TERMS.index("sequence")
 def shown_of(examples: Sequence[Example]) -> list[Shown]:
     """Each slot of each example, in their order. What never arrived tells nothing."""
     used = [one for one in examples if one.kind is not RewardKind.BOUNCE]
-    assessed = [_assessed(one) for one in used]
-    weight = sequence_weight(np.concatenate(assessed) if assessed else np.zeros((0, len(ASSESSED)), np.float32))
+    assessed = [assessed_of(one) for one in used]
+    weight = term_weight(np.concatenate(assessed), _SEQUENCE) or 0.0 if assessed else 0.0
     shown = []
     for one, columns in zip(used, assessed, strict=True):
         user = f"{one.workspace}|{one.user}"
@@ -32,21 +32,22 @@ def shown_of(examples: Sequence[Example]) -> list[Shown]:
     return shown
 
 
-def sequence_weight(assessed: Floats) -> float:
-    """The weight that scores gave to this part's term, by least squares over what was assessed: shape (n, k).
+def term_weight(assessed: Floats, term: int) -> float | None:
+    """The weight that scores gave to a term, by least squares over what was assessed: shape (n, k).
 
     It is not stored with examples. What a new part has to explain is the reward beyond the score without its term.
+    None: too few examples tell it.
     """
-    told = assessed[assessed[:, _SEQUENCE] != 0.0]
+    told = assessed[assessed[:, term] != 0.0]
     if len(told) < ASSESSED_MIN:
-        return 0.0
+        return None
     columns = np.concatenate([told[:, : len(TERMS)], np.ones((len(told), 1), np.float32)], 1).astype(np.float64)
     found = np.linalg.lstsq(columns, told[:, _SCORE].astype(np.float64), rcond=None)[0]
-    return float(min(WEIGHT_MAX, max(0.0, found[_SEQUENCE])))
+    return float(min(WEIGHT_MAX, max(0.0, found[term])))
 
 
-def _assessed(one: Example) -> Floats:
-    """Shape (slots, len(ASSESSED)); zeros where nothing was told."""
+def assessed_of(one: Example) -> Floats:
+    """How the decision saw what was shown: shape (slots, len(ASSESSED)); zeros where nothing was told."""
     shape = (len(one.variants), len(ASSESSED))
     if len(one.assessed) != 4 * shape[0] * shape[1]:
         return np.zeros(shape, np.float32)

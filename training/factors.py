@@ -13,6 +13,9 @@ from schemas.ids import UserId
 from schemas.models import Array, ModelPart, PartKind, Standing, checksum_of
 
 NEIGHBOURS = 32
+ITEMS_MAX = 28_000
+"""Items that a part knows, those chosen most often: with 280 bytes each it fits into a record of its topic. All others
+are ranked as new ones are, by what they are about and when they came."""
 LAGS_MAX = 50
 """Choices of one person that lie further apart say nothing of each other."""
 LAG_FADE = 0.95
@@ -95,6 +98,7 @@ def train_factors(
 
     The same choices, seed and part give the same bytes.
     """
+    choices = most_chosen(choices, ITEMS_MAX)
     items, rows = np.unique(choices.items, return_inverse=True)
     neighbours, near = neighbours_of(choices, rows.astype(np.int64), len(items))
     factors = factors_of(choices, rows.astype(np.int64), items.astype(np.uint32), seed, before)
@@ -106,6 +110,17 @@ def train_factors(
     )
     base = float(np.minimum(choices.liked, 1.0).mean()) if len(items) else 0.5
     return arrays, {"alpha": ALPHA, "base": base, "ridge": RIDGE}
+
+
+def most_chosen(choices: Choices, count: int) -> Choices:
+    """The choices of the items that were chosen most often; of equals those with the lower hash."""
+    items, rows = np.unique(choices.items, return_inverse=True)
+    if len(items) <= count:
+        return choices
+    times = np.bincount(rows, choices.liked > 0, len(items))
+    is_kept = np.zeros(len(items), bool)
+    is_kept[np.argsort(-times, kind="stable")[:count]] = True
+    return Choices(*[column[is_kept[rows]] for column in choices])
 
 
 def neighbours_of(choices: Choices, rows: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], Floats]:

@@ -1,7 +1,8 @@
 """The gate: a challenger is published as champion only where it is not worse on the newest rewards, which it never saw.
 
-What is compared is the log loss of rewards foretold by the other terms and this one together. The challenger's term is
-first scaled by what the older half of those rewards says of its confidence; both are then judged on the newer half.
+Two judges must agree. Progressive: the log loss of rewards foretold by the other terms and this one together, at most
+`TOLERANCE` worse. Off-policy: what the policy would have earned with it, not surely less (`training.policy_value`).
+The challenger's term is first fitted on the older half of those rewards; both are then judged on the newer half.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from schemas.models import ModelPart, checksum_of
 from training.histories import History
 from training.loaded import foretold
 from training.parameters import scaled
+from training.policy_value import PolicyValue
 
 Doubles = NDArray[np.float64]
 JUDGED_MIN = 100
@@ -32,12 +34,27 @@ class Figures(NamedTuple):
     ece: float
 
 
+class Said(NamedTuple):
+    """What a term says of rewards, in the order in which what earned them was served: shape (n,) each.
+
+    offsets  log-odds of all other terms
+    """
+
+    at_ms: NDArray[np.int64]
+    term: Doubles
+    labels: Doubles
+    offsets: Doubles
+
+
 class Verdict(NamedTuple):
     """What the gate says.
 
     judged      rewards that it judged by
     champion    figures of the champion; of nothing at all where there is none
+    slope       what the challenger's term is multiplied by
     bins        of the challenger: mean probability, share of rewards and number of each of ten equal parts
+    since_ms    when the first of those rewards was served
+    policy      what off-policy evaluation says; None: it was not asked
     """
 
     judged: int
@@ -46,6 +63,18 @@ class Verdict(NamedTuple):
     slope: float
     bins: tuple[tuple[float, float, int], ...]
     reason: str
+    since_ms: int = 0
+    policy: PolicyValue | None = None
+
+    def with_policy(self, value: PolicyValue) -> "Verdict":
+        """The same, with what the second judge says."""
+        reason = self.reason
+        if not reason and value.is_worse:
+            reason = (
+                f"off-policy, it would have earned {value.challenger:.5f}, less than the champion's "
+                f"{value.champion:.5f}: difference {value.difference:.5f} ({value.lo:.5f} to {value.hi:.5f})"
+            )
+        return self._replace(reason=reason, policy=value)
 
     @property
     def passed(self) -> bool:
@@ -61,17 +90,30 @@ def judge(
     histories  of all that is known now, also of what the challenger was not trained on
     since_ms   only targets from then on are looked at
     """
-    own, labels, offsets = _newest(challenger, histories, since_ms)
-    others = np.zeros_like(own) if champion is None else _newest(champion, histories, since_ms)[0]
-    half = len(own) // 2
-    slope = slope_of(own[:half], labels[:half], offsets[:half])
+    said = _newest(challenger, histories, since_ms)
+    others = None if champion is None else _newest(champion, histories, since_ms).term
+    half = len(said.term) // 2
+    slope = slope_of(said.term[:half], said.labels[:half], said.offsets[:half])
     arrays = scaled(challenger.arrays, slope)
-    settings = challenger.settings | {"deviation": _deviation(own[:half], slope)}
+    settings = challenger.settings | {"deviation": _deviation(said.term[:half], slope)}
     part = replace(challenger, arrays=arrays, settings=settings, checksum=checksum_of(arrays, settings))
-    scores = offsets[half:] + slope * own[half:]
-    mine, theirs = figures(scores, labels[half:]), figures(offsets[half:] + others[half:], labels[half:])
-    verdict = Verdict(len(own) - half, mine, theirs, slope, _bins(scores, labels[half:]), "")
-    return part, verdict._replace(reason=_why_not(verdict, labels[half:]))
+    return part, verdict_on(said, others, slope, 1.0)
+
+
+def verdict_on(said: Said, others: Doubles | None, slope: float, others_slope: float) -> Verdict:
+    """The verdict of the newer half.
+
+    others               what the champion's term says of the same rewards; None: there is none
+    slope, others_slope  what each term is multiplied by in a score
+    """
+    half = len(said.term) // 2
+    term, labels, offsets = said.term[half:], said.labels[half:], said.offsets[half:]
+    scores = offsets + slope * term
+    beside = offsets if others is None else offsets + others_slope * others[half:]
+    since_ms = int(said.at_ms[half]) if len(term) else 0
+    mine, theirs = figures(scores, labels), figures(beside, labels)
+    verdict = Verdict(len(term), mine, theirs, slope, _bins(scores, labels), "", since_ms)
+    return verdict._replace(reason=_why_not(verdict, labels))
 
 
 def _why_not(verdict: Verdict, labels: Doubles) -> str:
@@ -84,14 +126,15 @@ def _why_not(verdict: Verdict, labels: Doubles) -> str:
     return ""
 
 
-def _newest(part: ModelPart, histories: Sequence[History], since_ms: int) -> tuple[Doubles, ...]:
-    """Of each target from a time on, in the order of time: the part's term, the label, the offset."""
+def _newest(part: ModelPart, histories: Sequence[History], since_ms: int) -> Said:
+    """Of each target from a time on what the part says."""
     windows, said = foretold(part, histories)
     row, column = np.nonzero((windows.weight > 0) & (windows.target_ms >= since_ms))
     order = np.argsort(windows.target_ms[row, column], kind="stable")
     row, column = row[order], column[order]
     columns = (said, windows.label, windows.offset)
-    return tuple(values[row, column].astype(np.float64) for values in columns)
+    term, labels, offsets = [values[row, column].astype(np.float64) for values in columns]
+    return Said(windows.target_ms[row, column], term, labels, offsets)
 
 
 def slope_of(term: Doubles, labels: Doubles, offsets: Doubles) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from online_models.sequence.state import SequenceInput
+from schemas.ids import Tag
 
 
 class Shown(NamedTuple):
@@ -29,10 +30,16 @@ class Shown(NamedTuple):
 
 
 class Did(NamedTuple):
-    """One event of a person that may be learnt from."""
+    """One event of a person that may be learnt from.
+
+    at_ms    when it happened; the step has the time of the log
+    engaged  the tags that it engages with, and how much
+    """
 
     user: str
     step: SequenceInput
+    at_ms: int = 0
+    engaged: tuple[tuple[Tag, float], ...] = ()
 
 
 class Target(NamedTuple):

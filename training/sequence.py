@@ -21,6 +21,7 @@ from training.states import begins, terms
 from training.vocabulary import Vocabulary, row_map, vocabulary_of
 from training.windows import LENGTH, Rows, Windows, windows_of
 
+KIND = PartKind.SEQUENCE
 BATCH = 32
 KEPT_SHARE = 0.1
 OWN_ROW_MIN = 200
@@ -114,20 +115,12 @@ def train_sequence(examples: list[Example], champion: ModelPart | None, seed: in
 
 
 def part_of(
-    trained: Trained, workspace: WorkspaceId, standing: Standing, number: int, until_ms: int, card: str = ""
+    trained: Trained, workspace: WorkspaceId, standing: Standing, number: int, until_ms: int, *, kind: PartKind = KIND
 ) -> ModelPart:
     """What is published of a training."""
-    return ModelPart(
-        workspace=workspace,
-        kind=PartKind.SEQUENCE,
-        standing=standing,
-        number=number,
-        until_ms=until_ms,
-        arrays=trained.arrays,
-        settings=trained.settings,
-        checksum=checksum_of(trained.arrays, trained.settings),
-        card=card,
-    )
+    arrays, settings = trained.arrays, trained.settings
+    checksum = checksum_of(arrays, settings)
+    return ModelPart(workspace, kind, standing, number, until_ms, arrays, settings, checksum)
 
 
 class _Course:
