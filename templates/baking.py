@@ -1,18 +1,27 @@
 """Writes what is known at release into a layout: its own words, the workspace's values, the language."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from schemas.ids import Locale
+from templates.disclosures import ALL, printed
 from templates.expressions import Fault, Reference, Span, pieces_of, replaced, spans_of
+from templates.shapes import SHOWN, Encoding
 from templates.sources import LocaleSource
 
 
 class Known:
     """What is known of a locale at release."""
 
-    def __init__(self, locale: Locale, words: LocaleSource, values: Mapping[str, str]) -> None:
+    def __init__(
+        self, locale: Locale, words: LocaleSource, values: Mapping[str, str], disclosures: Sequence[str] = ()
+    ) -> None:
+        """Take it in.
+
+        disclosures  names of the template's
+        """
         self._values = values
+        self._disclosures = disclosures
         self._texts: dict[Reference, str] = {
             ("locale",): locale,
             ("subject",): words.subject,
@@ -23,6 +32,10 @@ class Known:
     def html(self, source: str) -> str:
         """A compiled layout with all known values written in, escaped."""
         return self._baked(source, escape)
+
+    def block(self, source: str) -> str:
+        """A block with all known values written into its texts, escaped."""
+        return self._baked(source, SHOWN[Encoding.JSON])
 
     def text(self, source: str) -> str:
         """A text part, a subject or a preheader with all known values written in."""
@@ -41,6 +54,8 @@ class Known:
         """The words of a known value, with what is still open in it; None for what is not known yet."""
         if reference[0] == "workspace":
             return escaped(self._values[reference[1]])
+        if reference == ALL:
+            return printed(self._disclosures, escaped("\n"))
         if reference not in self._texts:
             return None
         pieces = pieces_of(self._texts[reference])

@@ -9,14 +9,15 @@ from schemas.codec import encode
 from schemas.decisions import Rendered
 from schemas.errors import ConfigError
 from schemas.ids import Locale, ReleaseId, VariantId
-from schemas.library import Layout, Release, Slot, Template
+from schemas.library import ContentRules, Layout, Release, Slot, Template, TemplateKind
 from templates.baking import Known
 from templates.dictionary import make_dictionary
 from templates.expressions import Fault
+from templates.layout_source import compile_layout
 from templates.library import Library
-from templates.mjml_source import compile_mjml
+from templates.links import links_of
 from templates.rules import always_valid, first_allowed
-from templates.slot_kinds import SLOT_KINDS, Part
+from templates.slot_kinds import Part, kind_of
 from templates.sources import TemplateSource, Workspace
 from templates.text_part import text_part
 from templates.urls import with_parameters
@@ -32,14 +33,25 @@ def compile_release(workspace: Workspace) -> Release:
     Raises:
         ConfigError: a layout cannot be compiled, or the rules leave no fallback; `load` refuses both before.
     """
+    return _finished(draft_release(workspace), workspace)
+
+
+def draft_release(workspace: Workspace) -> Release:
+    """The release before anything is rendered with it: no fallbacks, no dictionary, no id. Enough for a `Library`.
+
+    Raises:
+        ConfigError: a layout cannot be compiled.
+    """
     layouts: dict[str, Layout] = {}
     templates = []
     for source in workspace.templates:
-        own = dict(_layouts_of(source, workspace.values))
+        values = values_of(source, workspace.values)
+        own = dict(_layouts_of(source, values))
         keys = {locale: _hash(layout) for locale, layout in own.items()}
         layouts |= {keys[locale]: layout for locale, layout in own.items()}
         slots = tuple(_with_utm(slot, source.template, workspace.utm) for slot in source.template.slots)
-        templates.append(msgspec.structs.replace(source.template, layouts=keys, slots=slots))
+        rules = _with_known_words(source, values)
+        templates.append(msgspec.structs.replace(source.template, layouts=keys, slots=slots, rules=rules))
     release = Release(
         workspace=workspace.id,
         id=ReleaseId(""),
@@ -48,19 +60,20 @@ def compile_release(workspace: Workspace) -> Release:
         layouts=dict(sorted(layouts.items())),
         fallbacks={},
     )
-    release = msgspec.structs.replace(release, mark_prefix=f"{MARK_WORD}{_hash(release)[:8]}-")
-    return _finished(release, workspace)
+    return msgspec.structs.replace(release, mark_prefix=f"{MARK_WORD}{_hash(release)[:8]}-")
 
 
 def _finished(release: Release, workspace: Workspace) -> Release:
-    """The release with what is made by rendering it: fallbacks and dictionary; then its id."""
+    """The release with what is made by rendering it: fallbacks, pieces and dictionary; then its id."""
     library = Library(release)
-    dictionary = make_dictionary(library, workspace.samples)
+    pieces, dictionary = library.pieces(), make_dictionary(library, workspace.samples)
     release = msgspec.structs.replace(
         release,
         fallbacks=dict(_fallbacks(library)),
         dictionary=dictionary,
-        dictionary_id=int.from_bytes(hashlib.sha256(dictionary).digest()[:4]) >> 1,
+        dictionary_id=int.from_bytes(hashlib.sha256(dictionary).digest()[:4]) >> 1 if dictionary else 0,
+        pieces=pieces,
+        links=links_of(release),
     )
     return with_id(release)
 
@@ -71,24 +84,45 @@ def with_id(release: Release) -> Release:
     return msgspec.structs.replace(unnamed, id=ReleaseId(_hash(unnamed)))
 
 
+def values_of(source: TemplateSource, values: Mapping[str, str]) -> Mapping[str, str]:
+    """What a layout prints as `{{ workspace.NAME }}`: its own sender stands for the workspace's."""
+    sender = source.template.sender
+    return {**values, "sender_name": sender.name, "sender_email": sender.email} if sender else values
+
+
 def _layouts_of(source: TemplateSource, values: Mapping[str, str]) -> Iterator[tuple[Locale, Layout]]:
-    html = compile_mjml(source.mjml)
+    html = compile_layout(source)
     if isinstance(html, Fault):
-        raise ConfigError(f"{source.folder}/template.mjml:{html.line}: {html.message}. {html.mend}")
-    text = text_part(html)
+        raise ConfigError(f"{source.file}:{html.line}: {html.message}. {html.mend}")
+    is_block = source.template.kind is TemplateKind.BLOCK
+    text = "" if is_block else text_part(html)
     for locale, words in sorted(source.locales.items()):
-        known = Known(locale, words, values)
+        known = Known(locale, words, values, [rule.id for rule in source.template.rules.disclosures])
+        if is_block:
+            yield locale, Layout("", "", locale, block=known.block(html))
+            continue
         yield (
             locale,
             Layout(known.html(html), known.text(text), locale, known.text(words.subject), known.text(words.preheader)),
         )
 
 
+def _with_known_words(source: TemplateSource, values: Mapping[str, str]) -> ContentRules:
+    """The rules, their disclosures with the layout's own words and the workspace's values in them."""
+    rules = source.template.rules
+    known = {locale: Known(locale, words, values) for locale, words in source.locales.items()}
+    disclosures = tuple(
+        msgspec.structs.replace(rule, texts={locale: known[locale].text(text) for locale, text in rule.texts.items()})
+        for rule in rules.disclosures
+    )
+    return msgspec.structs.replace(rules, disclosures=disclosures)
+
+
 def _with_utm(slot: Slot, template: Template, utm: Mapping[str, str]) -> Slot:
     """The slot with campaign parameters on its links, so that any web statistics tells the variants apart."""
     if not utm:
         return slot
-    links = [name for name, part in SLOT_KINDS[slot.kind].parts.items() if part is Part.URL]
+    links = [name for name, part in kind_of(slot).parts.items() if part is Part.URL]
     variants = []
     for variant in slot.variants:
         added = [*utm.items(), ("utm_campaign", template.name), ("utm_content", f"{slot.name}.{variant.id}")]

@@ -1,4 +1,7 @@
-"""Makes the compression dictionary of a release out of renders of its sample people, so that it holds no person."""
+"""Makes the compression dictionary of a release out of renders of its sample people, so that it holds no person.
+
+Only messages that Jinja2 must run are compressed: all others are rows of pieces, which need no dictionary.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,15 +20,16 @@ _PIECE = re.compile(rb"[^>\n]*[>\n]?")
 
 
 def make_dictionary(library: Library, samples: Sequence[SamplePerson]) -> bytes:
-    """One whole message of each template and locale, and before them what other variants put in its place.
+    """One whole message of each template and locale that has no pieces, and before them what other variants put there.
 
     It is raw content, not a trained dictionary: messages of one layout differ in few places, so what serves is a whole
     message to point at. See docs/adr/0014-dictionary-of-sample-messages.md for the figures.
     """
     whole: list[bytes] = []
     rest: list[bytes] = []
+    cut = library.pieces()
     for template in library.templates:
-        for locale in sorted(template.layouts):
+        for locale in sorted(one for one in template.layouts if f"{template.name}/{one}" not in cut):
             renders = list(_renders(library, template, locale, samples))
             known = set(_PIECE.findall(renders[0]))
             for render in renders[1:]:

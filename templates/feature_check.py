@@ -56,7 +56,7 @@ def tag_problems(variants: Document, settings: WorkspaceSettings) -> Iterator[Pr
     at where the template is.)
     """
     for slot, body in variants.value["slots"].items():
-        tags = sorted({tag for variant in body["variants"] for tag in variant.get("tags", ())})
+        tags = sorted({tag for variant in body.get("variants", ()) for tag in variant.get("tags", ())})
         if tags and not any(_carried(tag, settings.tags) for tag in tags):
             problem = variants.problem(
                 ("slots", slot),

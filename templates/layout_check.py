@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 from schemas.library import MessageClass, Template
 from templates.expressions import Fault, Reference, faults_of, parse, pieces_of, references, spans_of
-from templates.mjml_source import check_mjml, compile_mjml
+from templates.layout_source import check_layout, compile_layout
+from templates.mjml_source import NO_ALT
 from templates.placement import misplaced
 from templates.problems import Lines, Problem, Severity
 from templates.send_marks import MARKS
-from templates.slot_kinds import SLOT_KINDS, Part
+from templates.slot_kinds import Part, kind_of
 from templates.sources import LocaleSource, TemplateSource
 from templates.values import MARK_WORD
 
@@ -26,7 +27,7 @@ ALL_NEED: tuple[tuple[Reference, str], ...] = (
 
 def layout_problems(source: TemplateSource, values: Collection[str] | None, hosts: Sequence[str]) -> list[Problem]:
     """Every problem of a template's layout. `values`: what may follow `workspace.`; None where that is not known."""
-    file = f"{source.folder}/template.mjml"
+    file = source.file
     if not source.mjml:
         return []
     tree = parse(source.mjml)
@@ -37,16 +38,25 @@ def layout_problems(source: TemplateSource, values: Collection[str] | None, host
     found = [
         Problem(file, line, _column(source.mjml, line, reference), *fault)
         for reference, line in used
-        if (fault := _name_fault(reference, source, values))
+        if (fault := name_fault(reference, source, values))
     ]
-    elements = [Problem(file, *fault) for fault in check_mjml(source.mjml)]
+    elements = [Problem(file, *fault, _severity(source, _decision_of(fault[2]))) for fault in check_layout(source)]
     found += elements
     found += _missing(source, {reference for reference, _ in used}, file)
     if MARK_WORD in source.mjml:
         found.append(Problem(file, 1, 1, f"{MARK_WORD!r} may not be written", "Use {{ marks.NAME }}."))
-    if not elements:
+    if not any(problem.severity is Severity.ERROR for problem in elements):
         found += _compiled_problems(source, file, hosts)
     return found
+
+
+def _severity(source: TemplateSource, decision: str | None) -> Severity:
+    """What an import left open is a warning until somebody decides it."""
+    return Severity.WARNING if decision in source.undecided else Severity.ERROR
+
+
+def _decision_of(message: str) -> str | None:
+    return "alt" if message.endswith(NO_ALT) else None
 
 
 def _column(source: str, line: int, reference: Reference) -> int:
@@ -54,7 +64,8 @@ def _column(source: str, line: int, reference: Reference) -> int:
     return max(text.find(".".join(reference)), 0) + 1
 
 
-def _name_fault(reference: Reference, source: TemplateSource, values: Collection[str] | None) -> tuple[str, str] | None:
+def name_fault(reference: Reference, source: TemplateSource, values: Collection[str] | None) -> tuple[str, str] | None:
+    """What is wrong with a name that a layout prints, and how to mend it."""
     name = ".".join(reference)
     match reference[0]:
         case "slots":
@@ -63,6 +74,8 @@ def _name_fault(reference: Reference, source: TemplateSource, values: Collection
             known = {str(field.name) for field in source.template.fields}
         case "marks":
             known = set(MARKS)
+        case "disclosure":
+            known = {rule.id for rule in source.template.rules.disclosures}
         case "workspace" if values is not None:
             known = set(values)
         case "texts":
@@ -80,7 +93,7 @@ def _slot_fault(reference: Reference, template: Template) -> tuple[str, str] | N
     if slot is None:
         known = ", ".join(slot.name for slot in template.slots)
         return f"there is no slot {reference[1]!r}", f"Add it to variants.yaml, or use one of {known}."
-    kind = SLOT_KINDS[slot.kind]
+    kind = kind_of(slot)
     if reference[2] not in kind.parts:
         return f"a slot of kind {slot.kind} has no part {reference[2]!r}", f"It has {', '.join(kind.parts)}."
     lacking = [
@@ -107,7 +120,7 @@ def _headers(words: LocaleSource) -> set[Reference]:
     }
 
 
-def _unshown(source: TemplateSource, used: set[Reference], file: str) -> Iterator[Problem]:
+def unshown(source: TemplateSource, used: set[Reference], file: str) -> Iterator[Problem]:
     """Slots that a language does not show: the model would learn from what nobody saw."""
     shown = {
         locale: {reference[1] for reference in used | _headers(words) if reference[0] == "slots"}
@@ -125,13 +138,15 @@ def _unshown(source: TemplateSource, used: set[Reference], file: str) -> Iterato
 
 
 def _missing(source: TemplateSource, used: set[Reference], file: str) -> Iterator[Problem]:
-    yield from _unshown(source, used, file)
+    yield from unshown(source, used, file)
     needs = ALL_NEED
     if source.template.message_class is MessageClass.MARKETING:
         needs += MARKETING_NEEDS
     for reference, what in needs:
         if reference not in used:
-            yield Problem(file, 1, 1, f"the layout lacks {what}", f"Print {{{{ {'.'.join(reference)} }}}}.")
+            mend = f"Print {{{{ {'.'.join(reference)} }}}}."
+            severity = _severity(source, reference[-1].removesuffix("_url"))
+            yield Problem(file, 1, 1, f"the layout lacks {what}", mend, severity)
     printed = {reference[1] for reference in used if reference[0] == "texts"}
     for locale, words in source.locales.items():
         for name in sorted(words.texts.keys() - printed):
@@ -144,8 +159,8 @@ def is_address(reference: Reference, template: Template) -> bool:
     """Whether what a reference prints was checked to be an address."""
     match reference:
         case ("slots", slot_name, part):
-            kinds = [slot.kind for slot in template.slots if slot.name == slot_name]
-            return bool(kinds) and SLOT_KINDS[kinds[0]].parts.get(part) in {Part.URL, Part.IMAGE}
+            kinds = [kind_of(slot) for slot in template.slots if slot.name == slot_name]
+            return bool(kinds) and kinds[0].parts.get(part) in {Part.URL, Part.IMAGE}
         case ("fields", name):
             return any(field.name == name and field.kind == "url" for field in template.fields)
         case ("marks" | "workspace", name):
@@ -155,17 +170,20 @@ def is_address(reference: Reference, template: Template) -> bool:
 
 
 def _compiled_problems(source: TemplateSource, file: str, hosts: Sequence[str]) -> Iterator[Problem]:
-    compiled = compile_mjml(source.mjml)
+    compiled = compile_layout(source)
     if isinstance(compiled, Fault):
         yield Problem(file, compiled.line, 1, compiled.message, compiled.mend)
         return
     lines, spans = Lines(source.mjml), spans_of(source.mjml)
     told = set()
-    for needle, message, mend in misplaced(compiled, lambda name: is_address(name, source.template), hosts):
+    for needle, message, mend, is_harmless in misplaced(
+        compiled, lambda name: is_address(name, source.template), hosts
+    ):
         if isinstance(needle, str):
             offset = max(source.mjml.find(needle), 0) if needle else 0
         else:
             offset = next((span.start for span in spans if span.reference == needle), 0)
         if (offset, message) not in told:
             told.add((offset, message))
-            yield Problem(file, *lines.at(offset), message, mend)
+            severity = _severity(source, "links" if is_harmless else None)
+            yield Problem(file, *lines.at(offset), message, mend, severity)

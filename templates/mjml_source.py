@@ -5,18 +5,19 @@ from html.parser import HTMLParser
 
 from mjml import mjml2html
 
-from templates.expressions import Fault, parse, replaced, spans_of
-from templates.html_reading import VOID
+from templates.expressions import Fault, parse, plain_parts, replaced, spans_of
+from templates.html_reading import DEPTH_MAX, VOID, too_deep_mjml
 
 _BODY = "accordion accordion-element accordion-text accordion-title button carousel carousel-image column divider group"
 _MORE = "hero image navbar navbar-link section social social-element spacer table text wrapper raw body"
 _HEAD = "head attributes all class breakpoint font html-attributes selector html-attribute preview style title"
 COMPONENTS = frozenset({"mjml", *(f"mj-{name}" for name in f"{_BODY} {_MORE} {_HEAD}".split())})
 MJML3 = frozenset({"mj-container", "mj-inline-links", "mj-invoice", "mj-list", "mj-location"})
+NO_ALT = "has no alt"
 _POSITION = re.compile(r"(.*?)(?: in root template)?(?: at position (\d+):(\d+))?")
 
 
-class _Checker(HTMLParser):
+class ElementChecker(HTMLParser):
     """Finds elements that are unknown, unclosed or closed out of order."""
 
     def __init__(self) -> None:
@@ -30,30 +31,36 @@ class _Checker(HTMLParser):
         self.faults.append((line, column + 1, message, mend))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Check an element that is opened."""
         self._check(tag, attrs)
         if tag not in VOID:
             line, column = self.getpos()
             self._open.append((tag, line, column + 1))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Check an element without content."""
         self._check(tag, attrs)
 
     def _check(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.add(tag)
         if tag == "mj-include":
-            self._fault("mj-include is not read from anywhere", "Write the included part here.")
+            self._fault(
+                "mj-include is not read: expected no attribute but path, and in it a file of the folder partials",
+                'Write <mj-include path="footer.mjml" /> and add partials/footer.mjml, or write the part here.',
+            )
         elif tag in MJML3:
             self._fault(f"<{tag}> is MJML 3", "Migrate to MJML 4: it has no such element.")
         elif tag.startswith("mj") and tag not in COMPONENTS:
             self._fault(f"<{tag}> is no MJML element", "Mend its name.")
         elif tag in {"mj-image", "img"} and "alt" not in dict(attrs):
-            self._fault(f"<{tag}> has no alt", 'Say in alt="" what the picture shows; leave it empty for decoration.')
+            self._fault(f"<{tag}> {NO_ALT}", 'Say in alt="" what the picture shows; leave it empty for decoration.')
         if tag == "script" or any(name.startswith("on") for name, _ in attrs):
             self._fault("a message may not hold scripts", "Remove the script: mail clients do too.")
         if tag in {"iframe", "object", "embed", "form", "base", "input", "link"}:
             self._fault(f"a message may not hold <{tag}>", "Remove it: mail clients do too.")
 
     def handle_endtag(self, tag: str) -> None:
+        """Check that what is closed was the last that was opened."""
         if tag in VOID:
             return
         if self._open and self._open[-1][0] == tag:
@@ -68,19 +75,24 @@ class _Checker(HTMLParser):
             pass
 
     def unclosed(self) -> list[tuple[int, int, str, str]]:
+        """What was opened and never closed."""
         return [(line, column, f"<{tag}> is never closed", "Close it.") for tag, line, column in self._open]
 
 
 def check_mjml(source: str) -> list[tuple[int, int, str, str]]:
     """What is wrong with the elements of a layout: line, column, message, mend. Jinja2 must parse already."""
-    masked = replaced(source, spans_of(source), lambda span: _blank(source[span.start : span.end]))
-    checker = _Checker()
-    checker.feed(masked)
+    checker = ElementChecker()
+    checker.feed(without_marks(source))
     checker.close()
     faults = checker.faults or checker.unclosed()
     if "mjml" not in checker.seen:
         faults.append((1, 1, "there is no <mjml> element", "Write the layout in MJML 4."))
     return faults
+
+
+def without_marks(source: str) -> str:
+    """The source with its Jinja2 marks blanked out, every other character where it was."""
+    return replaced(source, spans_of(source), lambda span: _blank(source[span.start : span.end]))
 
 
 def _blank(text: str) -> str:
@@ -89,9 +101,11 @@ def _blank(text: str) -> str:
 
 def compile_mjml(source: str) -> str | Fault:
     """The HTML of a layout, with its Jinja2 marks as they were. No include is read, no font is loaded."""
-    tree = parse(source)
+    tree = None if plain_parts(source) is not None else parse(source)
     if isinstance(tree, Fault):
         return tree
+    if line := too_deep_mjml(source):
+        return Fault(line, f"the elements are nested too deep: over {DEPTH_MAX} in one another", "Write it flatter.")
     try:
         # Without a loader mj-include fails; without fonts nothing is fetched from Google when a person reads.
         return mjml2html(source, disable_comments=True, fonts={})

@@ -1,106 +1,130 @@
-"""One template for one person: combinations of its variants, rendered one after the other."""
+"""One template for one person: combinations of its variants, made into bodies one after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.decisions import Rendered
 from schemas.ids import FieldName, SlotName, VariantId
-from templates.expressions import Pieces
-from templates.shapes import Form, Shape, Words, joined
+from templates.assembly import Assembly, Item, Opened
+from templates.cutting import Content, Cut, cut
+from templates.disclosures import NO_DISCLOSURES, ROOT, Disclosures
+from templates.send_marks import Whole
+from templates.shapes import Shape, Words, joined
 
-Filling = Sequence[tuple[int, bytes]]
 
+class Common(NamedTuple):
+    """What all pages of a release share.
 
-class Content(NamedTuple):
-    """A variant's words in one language: by part, `fixed` where no field stands in them."""
+    prefix  begins every send mark
+    marks   placeholders of send marks
+    pack    makes a body of a whole message
+    """
 
-    fixed: Words | None
-    pieces: Mapping[str, Pieces]
-
-    def words(self, fields: Mapping[FieldName, str]) -> Words:
-        """Return its words for a person."""
-        if self.fixed is not None:
-            return self.fixed
-        values = {"fields": fields}
-        return {name: joined(pieces, values) for name, pieces in self.pieces.items()}
+    prefix: str
+    marks: Words
+    pack: Callable[[Rendered], bytes]
 
 
 class Page:
     """One language of a template: its shape, and the words of all its variants.
 
-    forms  of the HTML and of the text; None for one that only Jinja2 can run
+    cut       its pieces; None for one with a body that only Jinja2 can run
+    assembly  makes messages of these pieces
     """
 
     def __init__(
         self,
+        key: str,
         shape: Shape,
         slots: Sequence[SlotName],
         contents: Sequence[Mapping[VariantId, Content]],
-        marks: Words,
+        common: Common,
+        stored: Sequence[bytes],
+        disclosures: Disclosures = NO_DISCLOSURES,
     ) -> None:
-        self.shape = shape
-        self.slots = slots
-        self.contents = contents
-        self.marks = marks
-        bodies = (shape.html, shape.text)
-        self.forms = [None if body.parts is None else Form(body.parts, body, slots, marks) for body in bodies]
-        # Most words are the same for everybody: they are escaped and encoded once.
-        self._fillings = {
-            (slot, variant): self.fillings(slot, content.fixed)
-            for slot, of_slot in enumerate(contents)
-            for variant, content in of_slot.items()
-            if content.fixed is not None
-        }
+        """Cut it.
 
-    def fillings(self, slot: int, words: Words) -> list[Filling]:
-        """What a variant's words put into each form."""
-        return [[] if form is None else form.filling(slot, words) for form in self.forms]
+        key     `template/locale`
+        stored  the pieces in the release: bodies may name these and no others
 
-    def known_fillings(self, slot: int, variant: VariantId) -> list[Filling] | None:
-        """The same for words that nobody's fields stand in; None for others."""
-        return self._fillings.get((slot, variant))
+        Raises:
+            ConfigError: a variant's words print more than fields.
+        """
+        self.shape, self.slots, self.common, self.disclosures = shape, slots, common, disclosures
+        self.contents = [*contents, *disclosures.contents]
+        self.bodies = (shape.html, shape.text, shape.block)
+        self.cut = cut(
+            shape, [*(("slots", slot) for slot in slots), *disclosures.prefixes], self.contents, common.marks
+        )
+        self.assembly = None if self.cut is None else Assembly(key, self.cut.pieces)
+        self.is_stored = self.cut is not None and self.cut.pieces == tuple(stored)
+        if self.cut is None:
+            for body in self.bodies:
+                body.template  # noqa: B018 - compiled now, so that rendering cannot fail later
 
 
 class Personal:
-    """A page with one person's fields in it."""
+    """A page with one person's fields in it.
 
-    def __init__(self, page: Page, fields: Mapping[FieldName, str]) -> None:
+    own  of a slot, by its place, words that are no variant's of the release, by the id that stands for them
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        fields: Mapping[FieldName, str],
+        own: Mapping[int, Mapping[VariantId, Words]],
+    ) -> None:
         self._page = page
         self._fields = fields
-        self._parts = [None if form is None else form.of_person(fields) for form in page.forms]
-        self._own: dict[tuple[int, VariantId], list[Filling]] = {}
+        self._own = own
+        self._items: list[Item] = [] if page.cut is None else page.cut.of_fields(fields)
 
-    def render(self, variants: Sequence[VariantId]) -> Rendered:
-        """Return one message with its send marks open.
+    def body(self, variants: Sequence[VariantId]) -> bytes:
+        """One message as an entry stores it; `send_marks.Opener` opens it.
 
         variants  one for each slot, in the order of the template's slots
 
         Raises:
             KeyError: a variant is none of this template's.
         """
-        page, shape = self._page, self._page.shape
-        columns = zip(page.slots, page.contents, variants, strict=True)
-        words = {slot: of_slot[variant].words(self._fields) for slot, of_slot, variant in columns}
-        values = {"slots": words, "fields": self._fields, "marks": page.marks}
-        fillings = [self._fillings(slot, variant, words) for slot, variant in enumerate(variants)]
-        html, text = (
-            body.template.render(values).encode()
-            if parts is None
-            else _filled(parts, [one[number] for one in fillings])
-            for number, (body, parts) in enumerate(zip((shape.html, shape.text), self._parts, strict=True))
-        )
-        return Rendered(joined(shape.subject, values), joined(shape.preheader, values), html, text)
+        page = self._page
+        if page.cut is not None and page.assembly is not None and page.is_stored:
+            return page.assembly.pack(self._chosen(page.cut, variants))
+        return page.common.pack(self.render(variants))
 
-    def _fillings(self, slot: int, variant: VariantId, words: Mapping[SlotName, Words]) -> list[Filling]:
-        known = self._page.known_fillings(slot, variant) or self._own.get((slot, variant))
-        if known is None:
-            known = self._own[slot, variant] = self._page.fillings(slot, words[self._page.slots[slot]])
-        return known
+    def opened(self, variants: Sequence[VariantId]) -> Opened | Whole:
+        """The same message, its send marks to be filled, without a body between. Arguments and errors as `body`."""
+        page = self._page
+        if page.cut is not None and page.assembly is not None:
+            return page.assembly.opened(self._chosen(page.cut, variants))
+        return Whole(self._run(variants), page.common.prefix)
 
+    def render(self, variants: Sequence[VariantId]) -> Rendered:
+        """The same message with placeholders in its send marks. Arguments and errors as `body`."""
+        return self.opened(variants).filled(self._page.common.marks)
 
-def _filled(parts: list[bytes], fillings: Sequence[Filling]) -> bytes:
-    """The parts with these fillings. Every hole is filled each time, so the list may be used again."""
-    for filling in fillings:
-        for index, value in filling:
-            parts[index] = value
-    return b"".join(parts)
+    def _chosen(self, known: Cut, variants: Sequence[VariantId]) -> list[Item]:
+        items = self._items.copy()
+        variants = (*variants, *self._page.disclosures.of(variants))
+        for slot, (variant, bundles) in enumerate(zip(variants, known.bundles, strict=True)):
+            number = bundles.get(variant)
+            if number is not None:
+                items.append(number)
+            elif slot in self._own:
+                items += known.of_words(slot, self._own[slot][variant])
+            elif known.places[slot] or variant not in self._page.contents[slot]:
+                raise KeyError(variant)
+        return items
+
+    def _run(self, variants: Sequence[VariantId]) -> Rendered:
+        """The message as Jinja2 makes it."""
+        page = self._page
+        words = {
+            name: self._own[slot][variant] if slot in self._own else page.contents[slot][variant].words(self._fields)
+            for slot, (name, variant) in enumerate(zip(page.slots, variants, strict=True))
+        }
+        said = page.disclosures.words(page.disclosures.of(variants), self._fields)
+        values = {"slots": words, ROOT: said, "fields": self._fields, "marks": page.common.marks}
+        html, text, block = (body.template.render(values).encode() for body in page.bodies)
+        return Rendered(joined(page.shape.subject, values), joined(page.shape.preheader, values), html, text, block)

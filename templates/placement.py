@@ -13,14 +13,22 @@ from templates.urls import host_allowed, url_fault
 _URL_ATTRIBUTES = frozenset(
     {"href", "src", "background", "srcset", "poster", "cite", "longdesc", "action", "formaction"}
 )
+_DANGEROUS = re.compile(
+    r"[\x00-\x20]*(?!https?:|mailto:|tel:|sms:|cid:|data:image/(?:png|gif|jpe?g|webp)[;,])[a-z][^/?#]*:", re.IGNORECASE
+)
+"""Addresses with a scheme that may run something or open a file."""
 
 
 class Misplaced(NamedTuple):
-    """A value or address that may not stand where it does: what to look for in the source, message, mend."""
+    """A value or address that may not stand where it does: what to look for in the source, message, mend.
+
+    is_harmless  an address that does no harm where it leads: http, tel, #, or to a host that is not ours
+    """
 
     needle: Reference | str
     message: str
     mend: str
+    is_harmless: bool = False
 
 
 def misplaced(source: str, is_url: Callable[[Reference], bool], hosts: Sequence[str]) -> list[Misplaced]:
@@ -86,10 +94,13 @@ class _Placement(HTMLParser):
             return
         fault = url_fault(address)
         if fault:
-            self.found.append(Misplaced(value, f"{value[:80]!r}: {fault}", "Mend the address."))
+            harmless = not _DANGEROUS.match(address)
+            self.found.append(Misplaced(value, f"{value[:80]!r}: {fault}", "Mend the address.", harmless))
         elif self._hosts and address.startswith("https:") and not host_allowed(address, self._hosts):
             mend = f"Lead to {', '.join(self._hosts)}, or add the host to links.hosts."
-            self.found.append(Misplaced(value, f"{value[:80]!r} leads to a host that is not ours", mend))
+            self.found.append(
+                Misplaced(value, f"{value[:80]!r} leads to a host that is not ours", mend, is_harmless=True)
+            )
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._raw:

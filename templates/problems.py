@@ -14,7 +14,10 @@ class Severity(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True, order=True):
-    """One thing to mend. `file` is relative to the workspace; `line` and `column` count from 1."""
+    """One thing to mend. `file` is relative to the workspace; `line` and `column` count from 1.
+
+    rule  of lint which found it; empty: what every workspace must keep
+    """
 
     file: str
     line: int
@@ -22,6 +25,7 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     message: str
     mend: str
     severity: Severity = Severity.ERROR
+    rule: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}. {self.mend}"
@@ -37,6 +41,10 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._starts = [0]
         self._starts += [i + 1 for i, char in enumerate(text) if char == "\n"]
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a line and column."""
+        return self._starts[line - 1] + column - 1
 
     def at(self, offset: int) -> tuple[int, int]:
         """Line and column of a character."""

@@ -65,5 +65,7 @@ def first_allowed(
 
 
 def always_valid(slot: Slot) -> list[Variant]:
-    """The variants of a slot that are valid at any time: only these may stand in a fallback."""
-    return [variant for variant in slot.variants if not variant.valid_from_ms and not variant.valid_until_ms]
+    """The variants of a slot that anybody may be shown at any time, ever so often: only these stand in a fallback."""
+    return [
+        one for one in slot.variants if not (one.valid_from_ms or one.valid_until_ms or one.when or one.repeats_max)
+    ]

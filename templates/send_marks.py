@@ -1,19 +1,24 @@
 """Opens finished messages and fills their send marks: what the gateway needs of this package, and all it may import.
 
-A send mark is what differs for each send. A release's messages hold `<prefix><name>-` in its place, where the prefix
-is the release's own; no person's value can hold it. Links will be counted the same way: a mark named `click_<n>`
-in the place of a link's address, filled with the signed address or with the link itself.
+A send mark is what differs for each send. Where a message is made of pieces its plan says where marks stand; one that
+is stored whole holds `<prefix><name>-` in their place, with a prefix that is the release's own: no person's value can
+hold it. Tracked links are no marks: they are put in the place of addresses once the message is whole
+(`connectors.delivery.tracking`).
 """
 
 from collections.abc import Mapping
 from html import escape
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 import zstandard
 
 from schemas.decisions import Rendered
 from schemas.errors import StateCorrupt, StateVersionError
+from schemas.ids import Locale, TemplateName
+from schemas.library import Release
+from templates.assembly import FORMAT, HTML_MARKS, MESSAGE_BYTES_MAX, Assembly, Opened, in_json
 
 MARKS = MappingProxyType(
     {
@@ -25,9 +30,9 @@ MARKS = MappingProxyType(
     }
 )
 """Every mark that a layout may hold, and what it is filled with."""
-HTML_MARKS = frozenset({"open_pixel"})
-"""Filled with HTML of the gateway's own making; all others are text, and are escaped in HTML."""
-MESSAGE_BYTES_MAX = 4_000_000
+
+
+_ROW = bytes((FORMAT,))
 
 
 def mark(prefix: str, name: str) -> str:
@@ -35,20 +40,52 @@ def mark(prefix: str, name: str) -> str:
     return f"{prefix}{name}-"
 
 
+class Whole(NamedTuple):
+    """A message that stands whole, with placeholders for its send marks: a fallback, or a body that is no row."""
+
+    rendered: Rendered
+    prefix: str
+
+    def filled(self, marks: Mapping[str, str]) -> Rendered:
+        """The message with these values of send marks. Raises as `fill`."""
+        return fill(self.rendered, self.prefix, marks)
+
+
 class Opener:
-    """Opens messages that were compressed with one dictionary. One for each dictionary, kept; not shared by threads."""
+    """Opens the bodies of one release, kept as long as it. Not shared by threads.
 
-    def __init__(self, dictionary: bytes) -> None:
-        raw = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-        self._zstd = zstandard.ZstdDecompressor(dict_data=raw) if dictionary else zstandard.ZstdDecompressor()
+    A body is a row of references into the release's pieces, or a message compressed with its dictionary: one that
+    only Jinja2 can make, or one written before there were pieces. The first byte tells.
+    """
+
+    def __init__(self, release: Release) -> None:
+        raw = zstandard.ZstdCompressionDict(release.dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        self._zstd = zstandard.ZstdDecompressor(dict_data=raw) if release.dictionary else zstandard.ZstdDecompressor()
         self._decoder = msgspec.msgpack.Decoder(Rendered)
+        self._prefix = release.mark_prefix
+        self._pieces = release.pieces
+        self._assemblies: dict[tuple[TemplateName, Locale], Assembly] = {}
 
-    def open(self, body: bytes) -> Rendered:
-        """The message in a compressed body.
+    def open(self, body: bytes, template: TemplateName, locale: Locale) -> Opened | Whole:
+        """The message in a body, its send marks to be filled.
 
         Raises:
-            StateCorrupt: the body is damaged, or was made with another dictionary.
+            StateCorrupt: the body is damaged, or of another release, template or language.
         """
+        if body[:1] != _ROW:
+            return Whole(self._decompressed(body), self._prefix)
+        assembly = self._assemblies.get((template, locale)) or self._assembly(template, locale)
+        return assembly.unpack(body)
+
+    def _assembly(self, template: TemplateName, locale: Locale) -> Assembly:
+        """The pieces of one language of a template, read when first needed: an old release needs few of its own."""
+        key = f"{template}/{locale}"
+        if key not in self._pieces:
+            raise StateCorrupt(f"expected a body of this release, which has no pieces of {key}")
+        found = self._assemblies[template, locale] = Assembly(key, self._pieces[key])
+        return found
+
+    def _decompressed(self, body: bytes) -> Rendered:
         try:
             if zstandard.frame_content_size(body) > MESSAGE_BYTES_MAX:
                 raise StateCorrupt(f"expected a message of at most {MESSAGE_BYTES_MAX} bytes, got a larger one")
@@ -68,11 +105,13 @@ def fill(rendered: Rendered, prefix: str, marks: Mapping[str, str]) -> Rendered:
     text = {name.encode(): value.encode() for name, value in marks.items()}
     body = text | {name.encode(): escape(value).encode() for name, value in marks.items() if name not in HTML_MARKS}
     start = prefix.encode()
+    block = {name.encode(): in_json(value, name).encode() for name, value in marks.items()} if rendered.block else {}
     return Rendered(
         rendered.subject,
         rendered.preheader,
         _filled(rendered.html, start, body),
         _filled(rendered.text, start, text),
+        _filled(rendered.block, start, block),
     )
 
 

@@ -1,31 +1,32 @@
-"""Layouts and texts compiled: what is the same for everybody is made once, what differs is filled in.
+"""Layouts and texts compiled: what a layout prints, and where.
 
-A layout that does nothing but print values, as nearly all do, is a row of bytes with holes: filling it costs a
-seventh of running it as a Jinja2 template, with the same result (`tests/property/test_shapes.py`). One with conditions
-or filters runs in Jinja2.
+A layout that does nothing but print values, as nearly all do, is a row of words and references, of which pieces are
+made (`templates.cutting`). One with conditions or filters runs in Jinja2.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jinja2
+import msgspec
 from jinja2 import nodes
 from markupsafe import escape
 
 from schemas.errors import ConfigError
-from schemas.ids import FieldName, SlotName
 from schemas.library import Layout
 from templates.expressions import (
     HTML_ENVIRONMENT,
     TEXT_ENVIRONMENT,
     Fault,
-    LayoutEnvironment,
     Pieces,
     Reference,
     faults_of,
     parse,
     pieces_of,
+    plain_parts,
     reference_of,
     references,
 )
@@ -38,23 +39,69 @@ Values = Mapping[str, Any]
 """What a message is made of: `slots` by slot and part, `fields` by name, `marks` by name."""
 
 
-class Body:
-    """One body of a layout, HTML or text."""
+class Encoding(StrEnum):
+    """How a value is written into a body."""
 
-    def __init__(self, source: str, environment: LayoutEnvironment) -> None:
+    HTML = "html"
+    TEXT = "text"
+    JSON = "json"
+    """Inside a string of JSON."""
+
+
+def _in_html(value: str) -> str:
+    return str(escape(value))
+
+
+def _in_json(value: str) -> str:
+    return msgspec.json.encode(value)[1:-1].decode()
+
+
+SHOWN: Mapping[Encoding, Callable[[str], str]] = MappingProxyType(
+    {Encoding.HTML: _in_html, Encoding.TEXT: str, Encoding.JSON: _in_json}
+)
+_ENVIRONMENTS = {
+    Encoding.HTML: HTML_ENVIRONMENT,
+    Encoding.TEXT: TEXT_ENVIRONMENT,
+    # What values are in there is escaped when they are put in: by `SHOWN`, not by Jinja2.
+    Encoding.JSON: TEXT_ENVIRONMENT,
+}
+
+
+class Body:
+    """One body of a layout.
+
+    parts  words and references in turn; None where there is more than that, which only Jinja2 can run
+    """
+
+    def __init__(self, source: str, encoding: Encoding) -> None:
         """Compile it.
 
         Raises:
             ConfigError: it holds what no compiler of ours would let through.
         """
-        tree = parse(source, environment)
+        self.encoding = encoding
+        self._source = source
+        self.parts = plain_parts(source)
+        if self.parts is None:
+            tree = self._tree()
+            self.parts = _parts(tree)
+            self.references = frozenset(reference for reference, _ in references(tree))
+        else:
+            self.references = frozenset(part for part in self.parts if not isinstance(part, str))
+        if self.parts is None and encoding is Encoding.JSON:
+            raise ConfigError("a layout of the release cannot be used: a block does more than print values")
+
+    def _tree(self) -> nodes.Template:
+        tree = parse(self._source, _ENVIRONMENTS[self.encoding])
         fault = tree if isinstance(tree, Fault) else next(faults_of(tree), None)
         if isinstance(tree, Fault) or fault is not None:
             raise ConfigError(f"a layout of the release cannot be used: {fault.message if fault else ''}")
-        self.references = frozenset(reference for reference, _ in references(tree))
-        self.parts = _parts(tree)
-        self.template: jinja2.Template = environment.from_string(tree)
-        self.shown: Callable[[str], str] = _escaped if environment.autoescape else str
+        return tree
+
+    @cached_property
+    def template(self) -> jinja2.Template:
+        """The body as Jinja2 runs it. Compiling it takes some milliseconds, and few bodies need it."""
+        return _ENVIRONMENTS[self.encoding].from_string(self._tree())
 
 
 def _parts(tree: nodes.Template) -> tuple[str | Reference, ...] | None:
@@ -74,44 +121,6 @@ def _parts(tree: nodes.Template) -> tuple[str | Reference, ...] | None:
     return tuple(parts)
 
 
-def _escaped(value: str) -> str:
-    return str(escape(value))
-
-
-class Form:
-    """A body made ready for one template of one release: send marks are in, slots and fields are holes.
-
-    parts   bytes, empty at the holes
-    slots   for each slot of the template, its holes: the index in `parts` and the slot's part shown there
-    fields  the holes of fields: the index in `parts` and the name
-    """
-
-    def __init__(self, parts: Sequence[str | Reference], body: Body, slots: Sequence[SlotName], marks: Words) -> None:
-        whole: list[str | Reference] = []
-        for part in parts:
-            known = body.shown(marks[part[1]]) if not isinstance(part, str) and part[0] == "marks" else part
-            if isinstance(known, str) and whole and isinstance(whole[-1], str):
-                whole[-1] += known
-            else:
-                whole.append(known)
-        holes = [(index, part) for index, part in enumerate(whole) if not isinstance(part, str)]
-        self.shown = body.shown
-        self.parts = [part.encode() if isinstance(part, str) else b"" for part in whole]
-        self.fields = [(index, FieldName(part[1])) for index, part in holes if part[0] == "fields"]
-        self.slots = [[(index, part[2]) for index, part in holes if part[:2] == ("slots", slot)] for slot in slots]
-
-    def of_person(self, fields: Mapping[FieldName, str]) -> list[bytes]:
-        """The parts with a person's fields filled in."""
-        parts = self.parts.copy()
-        for index, name in self.fields:
-            parts[index] = self.shown(fields[name]).encode()
-        return parts
-
-    def filling(self, slot: int, words: Words) -> list[tuple[int, bytes]]:
-        """What goes where for a variant's words in a slot."""
-        return [(index, self.shown(words[part]).encode()) for index, part in self.slots[slot]]
-
-
 class Shape(NamedTuple):
     """A layout, compiled."""
 
@@ -119,13 +128,13 @@ class Shape(NamedTuple):
     text: Body
     subject: Pieces
     preheader: Pieces
+    block: Body
 
     @property
     def references(self) -> frozenset[Reference]:
         """All that it prints or asks for."""
-        return frozenset(
-            {*self.html.references, *self.text.references, *self.subject.references, *self.preheader.references}
-        )
+        bodies = (self.html, self.text, self.block, self.subject, self.preheader)
+        return frozenset(reference for body in bodies for reference in body.references)
 
 
 @lru_cache(maxsize=LAYOUTS_KEPT)
@@ -135,8 +144,15 @@ def compiled(layout: Layout) -> Shape:
     Raises:
         ConfigError: it holds what no compiler of ours would make.
     """
-    html, text = Body(layout.html, HTML_ENVIRONMENT), Body(layout.text, TEXT_ENVIRONMENT)
-    return Shape(html, text, text_pieces(layout.subject), text_pieces(layout.preheader))
+    if layout.block and (layout.html or layout.text):
+        raise ConfigError("a layout of the release cannot be used: expected a block or a message, got both")
+    return Shape(
+        Body(layout.html, Encoding.HTML),
+        Body(layout.text, Encoding.TEXT),
+        text_pieces(layout.subject),
+        text_pieces(layout.preheader),
+        Body(layout.block, Encoding.JSON),
+    )
 
 
 def text_pieces(text: str) -> Pieces:

@@ -6,13 +6,15 @@ from datetime import datetime
 import msgspec
 
 from schemas.ids import Locale, SlotName, VariantId
-from schemas.library import Variant, WorkspaceSettings
+from schemas.library import Slot, TemplateKind, Variant, WorkspaceSettings
+from templates.block_check import block_problems
+from templates.catalogue_check import slot_problems
 from templates.expressions import Fault, Reference, pieces_of
 from templates.layout_check import layout_problems
 from templates.problems import Problem, Severity
 from templates.reading import TemplateFiles
 from templates.rules import always_valid, first_allowed
-from templates.slot_kinds import SLOT_KINDS, Part
+from templates.slot_kinds import CATALOG, Part, kind_of
 from templates.sources import TemplateSource
 from templates.urls import host_allowed, url_fault
 from templates.values import MARK_WORD, shortened
@@ -44,13 +46,15 @@ class TemplateCheck:
         found = [
             *self._locale_set(),
             *self._slot_problems(),
+            *(slot_problems(self._variants, self._settings) if self._settings else ()),
             *self._content_problems(),
             *self._word_problems(),
             *self._field_problems(),
             *self._rule_problems(),
         ]
-        found += layout_problems(self._source, self._values, self._hosts)
-        return found
+        if self._template.kind is TemplateKind.BLOCK:
+            return [*found, *block_problems(self._files, self._source, self._values)]
+        return [*found, *layout_problems(self._source, self._values, self._hosts)]
 
     def _locale_set(self) -> Iterator[Problem]:
         if self._settings and self._settings.default_locale not in self._source.locales:
@@ -63,7 +67,7 @@ class TemplateCheck:
     def _slot_problems(self) -> Iterator[Problem]:
         for slot, body in self._variants.value["slots"].items():
             seen: set[str] = set()
-            for index, variant in enumerate(body["variants"]):
+            for index, variant in enumerate(body.get("variants", ())):
                 path: Path_ = ("slots", slot, "variants", index)
                 if variant["id"] in seen:
                     message = f"the id {variant['id']!r} stands in {slot} twice"
@@ -107,10 +111,10 @@ class TemplateCheck:
                     yield document.problem(("slots", slot, variant), message, "Add it to variants.yaml.")
             for slot_of in self._template.slots:
                 for index, variant_of in enumerate(slot_of.variants):
-                    yield from self._variant_content(slot_of.name, slot_of.kind, index, variant_of, locale)
+                    yield from self._variant_content(slot_of, index, variant_of, locale)
 
-    def _variant_content(self, slot: str, kind: str, index: int, variant: Variant, locale: Locale) -> Iterator[Problem]:
-        known = SLOT_KINDS[kind]
+    def _variant_content(self, slot_of: Slot, index: int, variant: Variant, locale: Locale) -> Iterator[Problem]:
+        slot, kind, known = slot_of.name, slot_of.kind, kind_of(slot_of)
         parts = variant.content[locale]
         for name in sorted(known.required.keys() - parts.keys()):
             yield self._files.locales[locale].problem(
@@ -131,6 +135,9 @@ class TemplateCheck:
         words = self._files.locales[locale]
         if part in words.value["slots"].get(slot, {}).get(variant.id, {}):
             return words, ("slots", slot, variant.id, part)
+        if self._variants.value["slots"][slot]["kind"] == CATALOG:
+            name, _, number = part.rpartition("_")
+            return self._variants, ("slots", slot, "default", int(number) - 1, name)
         return self._variants, ("slots", slot, "variants", index, "content", part)
 
     def _text(self, document: Document, path: Path_, text: str, roots: frozenset[str]) -> Iterator[Problem]:
@@ -162,7 +169,7 @@ class TemplateCheck:
 
     def _is_text(self, reference: Reference) -> bool:
         slot = next((slot for slot in self._template.slots if slot.name == reference[1]), None)
-        return slot is not None and SLOT_KINDS[slot.kind].parts.get(reference[2]) is Part.TEXT
+        return slot is not None and kind_of(slot).parts.get(reference[2]) is Part.TEXT
 
     def _address(self, document: Document, path: Path_, url: str, *, mail: bool) -> Iterator[Problem]:
         fault = url_fault(url, mail=mail)
@@ -176,12 +183,13 @@ class TemplateCheck:
         """Subject, preheader and the layout's own texts."""
         for document in self._files.locales.values():
             for name in ("subject", "preheader"):
-                text = document.value[name]
+                text = document.value.get(name, " ")
                 if "\n" in text.strip() or "\r" in text:
                     yield document.problem((name,), f"the {name} has more than one line", "Write one line.")
                 yield from self._text(document, (name,), text, HEADER_ROOTS)
-            for name, text in document.value.get("texts", {}).items():
-                yield from self._text(document, ("texts", name), text, TEXT_ROOTS)
+            for kind in ("texts", "disclosures"):
+                for name, text in document.value.get(kind, {}).items():
+                    yield from self._text(document, (kind, name), text, TEXT_ROOTS)
 
     def _field_problems(self) -> Iterator[Problem]:
         for locale, document in self._files.locales.items():
@@ -225,8 +233,8 @@ class TemplateCheck:
         slots, rules = self._template.slots, self._template.rules
         if first_allowed(slots, rules, always_valid) is None:
             yield self._variants.problem(
-                ("slots",), "no combination of variants without an end is allowed by the rules",
-                "The fallback needs one: remove a valid_until, a valid_from or a rule.",
+                ("slots",), "no combination of variants that are for everybody, at any time, is allowed by the rules",
+                "The fallback needs one: a variant in each slot without valid_from, valid_until, when and repeats_max.",
             )  # fmt: skip
         for slot in slots:
             for index, variant in enumerate(slot.variants):

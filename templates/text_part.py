@@ -14,6 +14,9 @@ _BLOCKS = frozenset(
     "address article blockquote center dd div dl dt footer header li ol p section table tr ul".split()  # noqa: SIM905
 )
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_BRACE = re.compile("\\{(?=[{%#\ue000])")
+"""A brace that was written as an entity would begin Jinja2 in the text; an invisible word joiner parts it."""
+_NEIGHBOURS = re.compile(f"{NUMBER.pattern}(?={NUMBER.pattern})")
 _ONLY_HTML = frozenset({("marks", "open_pixel")})
 
 
@@ -31,6 +34,12 @@ def _restored(text: str, html: str, spans: list[Span]) -> str:
         span = spans[int(found[1])]
         return "" if span.reference in _ONLY_HTML else html[span.start : span.end]
 
+    def parted(found: re.Match[str]) -> str:
+        values = {spans[int(found[1])].kind, spans[int(found[2])].kind} == {"variable"}
+        return found[0] + "\u2060" if values else found[0]
+
+    # What tags parted in the HTML would stand side by side here.
+    text = _NEIGHBOURS.sub(parted, _BRACE.sub("{\u2060", text))
     restored = NUMBER.sub(source, text)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", restored)).strip() + "\n"
 

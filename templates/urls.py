@@ -39,7 +39,10 @@ def url_fault(url: str, *, mail: bool = True) -> str | None:
 
 def host_allowed(url: str, hosts: Sequence[str]) -> bool:
     """Whether an https address leads to one of these hosts or a host below one."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False  # brackets that are left open: it leads nowhere
     return any(host == own or host.endswith(f".{own}") for own in hosts)
 
 

@@ -1,20 +1,27 @@
 """Checks a whole workspace and tells every problem at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from schemas.catalogue import SLATES
+from schemas.library import WorkspaceSettings
+from templates.building import build_template, build_workspace
+from templates.campaign_check import campaign_problems
+from templates.catalogue_check import catalogue_problems
+from templates.compiler import draft_release
+from templates.delivery_building import delivery_problems
+from templates.disclosure_check import disclosure_problems, sender_problems
+from templates.eligibility_check import eligibility_problems, repeat_problems, trait_problems
 from templates.feature_check import declared_problems, tag_problems
+from templates.library import Library
+from templates.lint import lint_problems
+from templates.lint.size import size_problems
+from templates.partials import Whole
 from templates.problems import Problem, Severity
-from templates.reading import (
-    Files,
-    build_settings,
-    build_template,
-    build_workspace,
-    read_files,
-    workspace_values,
-)
-from templates.sources import Workspace
+from templates.reading import Files, read_files
+from templates.settings_building import build_settings, utm_of, workspace_values
+from templates.sources import TemplateSource, Workspace
 from templates.template_check import TemplateCheck
 from templates.urls import host_allowed, url_fault
 from templates.values import MARK_WORD
@@ -35,13 +42,17 @@ def check(folder: Path) -> tuple[Workspace | None, list[Problem]]:
     files = read_files(folder)
     problems = list(files.problems)
     hosts: tuple[str, ...] = ()
+    utm: dict[str, str] = {}
     values: dict[str, str] | None = None
     settings = None
     if files.settings is not None:
         settings = build_settings(files.settings.value)
         hosts, values = settings.link_hosts, workspace_values(files.settings.value)
+        utm = utm_of(files.settings.value)
         problems += _settings_problems(files.settings, values, hosts)
         problems += declared_problems(files.settings)
+        problems += catalogue_problems(files.settings)
+        problems += delivery_problems(files.settings)
     templates = {}
     for name, template_files in files.templates.items():
         if settings is not None and template_files.variants is not None:
@@ -49,15 +60,39 @@ def check(folder: Path) -> tuple[Workspace | None, list[Problem]]:
         if template_files.complete:
             templates[name] = build_template(name, template_files)
             problems += TemplateCheck(template_files, templates[name], settings, values).problems()
+            if settings is not None and template_files.variants is not None:
+                problems += eligibility_problems(template_files.variants, templates[name].template, settings)
+            if template_files.variants is not None:
+                problems += disclosure_problems(template_files.variants, template_files.locales, templates[name])
+                problems += sender_problems(template_files.variants, values["sender_email"] if values else "")
+            problems += lint_problems(template_files, templates[name], hosts, utm)
         elif template_files.variants is not None and not template_files.locales:
             problems.append(
                 Problem(f"{template_files.folder}/locales", 1, 1, "there is no locale", "Add locales/<locale>.yaml.")
             )
-    if files.settings is not None:
+    problems += repeat_problems([one.variants for one in files.templates.values() if one.variants is not None])
+    if files.settings is not None and settings is not None:
+        problems += trait_problems(files.settings, [source.template for source in templates.values()], settings)
         problems += _size_problems(files, files.settings)
-    problems = sorted(set(problems))  # what is wrong in shared content is found in each locale
+        problems += _campaign_problems(files, templates, settings)
     unfit = any(problem.severity is Severity.ERROR for problem in problems)
-    return (None if unfit else build_workspace(files, templates)), problems
+    workspace = None if unfit else build_workspace(files, templates)
+    if workspace is not None:
+        sizes = list(size_problems(workspace, Library(draft_release(workspace))))
+        problems += sizes
+        workspace = None if any(one.severity is Severity.ERROR for one in sizes) else workspace
+    layouts = {one.file: Whole(one.mjml, files.templates[name].places) for name, one in templates.items()}
+    # What is wrong in shared content is found in each locale, and in each template that a part is put into.
+    return workspace, sorted({layouts[one.file].written(one) if one.file in layouts else one for one in problems})
+
+
+def _campaign_problems(
+    files: Files, templates: Mapping[str, TemplateSource], settings: WorkspaceSettings
+) -> Iterator[Problem]:
+    shapes = {name: source.template for name, source in templates.items()}
+    unread = files.templates.keys() - shapes.keys()
+    for name, document in files.campaigns.items():
+        yield from campaign_problems(name, document, shapes, settings, unread)
 
 
 def _settings_problems(document: Document, values: dict[str, str], hosts: tuple[str, ...]) -> Iterator[Problem]:
@@ -99,7 +134,7 @@ def _size_problems(files: Files, document: Document) -> Iterator[Problem]:
     """Relations between the policy and the largest slot, which decides."""
     policy = build_settings(document.value).policy
     counts = [
-        (len(body["variants"]), f"{name}.{slot}")
+        (len(body.get("variants", ())) or SLATES, f"{name}.{slot}")
         for name, template in files.templates.items()
         if template.variants
         for slot, body in template.variants.value["slots"].items()

@@ -41,6 +41,11 @@ def plain(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
+def holds_address(text: str) -> bool:
+    """Whether mail clients would make a link of some of the words."""
+    return _ADDRESS.search(text) is not None
+
+
 def shortened(text: str, length_max: int) -> str:
     """The text, or its beginning and an ellipsis, in at most so many characters.
 

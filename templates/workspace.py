@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from schemas.errors import ConfigError
+from schemas.library import MessageClass
 from templates.problems import Severity
 from templates.sources import LocaleSource, SamplePerson, TemplateSource, Workspace
 from templates.validation import check
 
 SAMPLE = Path(__file__).parent / "sample_workspace"
-"""The workspace that is shipped: a film and record shop's newsletter and cart reminder."""
+"""The workspace that is shipped: a film and record shop's newsletter, cart reminder and receipt."""
 
 
 def load(folder: Path) -> Workspace:
@@ -23,4 +26,17 @@ def load(folder: Path) -> Workspace:
     return workspace
 
 
-__all__ = ["SAMPLE", "LocaleSource", "SamplePerson", "TemplateSource", "Workspace", "load"]
+def load_marketing(folder: Path) -> Workspace:
+    """The workspace in a folder without its receipts and the like: what is measured is of messages that are chosen.
+
+    Where there is no template of marketing, all of them stay.
+
+    Raises:
+        ConfigError: it has errors.
+    """
+    workspace = load(folder)
+    marketing = [one for one in workspace.templates if one.template.message_class is MessageClass.MARKETING]
+    return replace(workspace, templates=tuple(marketing) or workspace.templates)
+
+
+__all__ = ["SAMPLE", "LocaleSource", "SamplePerson", "TemplateSource", "Workspace", "load", "load_marketing"]

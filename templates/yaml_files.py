@@ -20,12 +20,22 @@ Path_ = tuple[str | int, ...]
 
 
 class Document:
-    """A file's value, and the place of every key and entry in it."""
+    """A file's value, and the place of every key and entry in it.
 
-    def __init__(self, file: str, value: Any, places: dict[Path_, tuple[int, int]]) -> None:
+    texts  where the text under a key begins, of texts that stand on one line
+    """
+
+    def __init__(
+        self,
+        file: str,
+        value: Any,
+        places: dict[Path_, tuple[int, int]],
+        texts: dict[Path_, tuple[int, int]] | None = None,
+    ) -> None:
         self.file = file
         self.value = value
         self._places = places
+        self._texts = texts or {}
 
     def place(self, *path: str | int) -> tuple[int, int]:
         """Line and column of the key or entry at a path, or of the nearest one above that exists."""
@@ -37,6 +47,13 @@ class Document:
         """A problem at the place of a path."""
         line, column = self.place(*path)
         return Problem(self.file, line, column, message, mend)
+
+    def problem_in(self, path: Path_, offset: int, message: str, mend: str) -> Problem:
+        """A problem so many characters into the text at a path; at its key where the text has more than one line."""
+        if path not in self._texts:
+            return self.problem(path, message, mend)
+        line, column = self._texts[path]
+        return Problem(self.file, line, column + offset, message, mend)
 
 
 class _Unreadable(Exception):
@@ -68,7 +85,8 @@ def parse_yaml(file: str, text: str) -> Document | Problem:
         if node is None:
             return Document(file, {}, {})
         places: dict[Path_, tuple[int, int]] = {(): _place(node)}
-        return Document(file, _Reader(places).value(node, ()), places)
+        reader = _Reader(places)
+        return Document(file, reader.value(node, ()), places, reader.texts)
     except _Unreadable as error:
         return Problem(file, *_place(error.node), str(error), error.mend)
     except MarkedYAMLError as error:
@@ -89,6 +107,7 @@ class _Reader:
     def __init__(self, places: dict[Path_, tuple[int, int]]) -> None:
         self._places = places
         self._left = NODES_MAX
+        self.texts: dict[Path_, tuple[int, int]] = {}
 
     def value(self, node: Node, path: Path_) -> Any:
         self._left -= 1
@@ -101,6 +120,9 @@ class _Reader:
                 self._places[(*path, index)] = _place(child)
             return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
         assert isinstance(node, ScalarNode)  # noqa: S101 - there is no fourth kind of node
+        if node.start_mark.line == node.end_mark.line:
+            line, column = _place(node)
+            self.texts[path] = line, column + (1 if node.style in {"'", '"'} else 0)
         return _scalar(node)
 
     def _entries(self, node: MappingNode, path: Path_) -> Iterator[tuple[str, Node]]:
