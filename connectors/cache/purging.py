@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from connectors.cache.families import ENTRIES, OUTBOX, PROFILES, SERVED, Family
+from connectors.cache.families import CAPS, ENTRIES, OUTBOX, PROFILES, RECORDS, SERVED, Family
 from connectors.cache.meters import CacheMeters
+from connectors.cache.quarantine import remove_all
 from connectors.cache.rows import unpack_number
 from connectors.cache.store import EVERYBODY, CacheStore
 
@@ -44,6 +45,18 @@ class Purger:
         self._marks: dict[_Asked, int] = {}
         self._rows_gone: set[_Asked] = set()
 
+    @property
+    def open_since_ms(self) -> dict[bytes, int]:
+        """By person whose erasure is not done here, when it was asked for first."""
+        asked = sorted(((unpack_number(row), person) for person, row in tuple(self._marks)), reverse=True)
+        return {person: at_ms for at_ms, person in asked if person != EVERYBODY}
+
+    @property
+    def oldest_s(self) -> float:
+        """For how long the oldest of them has been waiting; 0: none is."""
+        now_ms = self._clock_ms()
+        return max(0, now_ms - min(self.open_since_ms.values(), default=now_ms)) / 1000
+
     def run(self, stopping: threading.Event) -> None:
         """Purge until told to stop; a purge that is under way then is done again after the next start."""
         while not stopping.is_set():
@@ -81,12 +94,14 @@ class Purger:
         self._rows_gone.update(fresh)
         if not drained:
             return 0
+        if any(person != EVERYBODY for person, _ in drained):
+            remove_all(self._store.folder)
         # It holds little, once it is drained.
         self._store.compact(OUTBOX, b"", _LAST)
         return self._finish(drained)
 
     def _ranges(self, persons: Sequence[bytes]) -> Iterator[tuple[Family, bytes, bytes]]:
-        for family in (ENTRIES, PROFILES, SERVED):
+        for family in (ENTRIES, PROFILES, SERVED, RECORDS, CAPS):
             if EVERYBODY in persons or len(persons) > RANGES_MAX:
                 steps = min(256, 1 + self._store.bytes_of(family) // STEP_BYTES)
                 edges = [bytes((256 * step // steps,)) for step in range(steps)]

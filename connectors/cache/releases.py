@@ -1,16 +1,16 @@
 """The releases that this node has read: dictionaries, mark prefixes and fallbacks, by release."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from connectors.cache.store import CacheStore
 from schemas.codec import decode
-from schemas.decisions import Rendered
 from schemas.ids import Locale, ReleaseId, TemplateName, WorkspaceId
 from schemas.library import Release
-from templates.send_marks import Opener
+from templates.send_marks import Opener, Whole
 
 OPENED_MAX = 32
 """Releases kept open beside the newest ones: older entries and repeated sends still need theirs."""
@@ -18,7 +18,7 @@ OPENED_MAX = 32
 
 @dataclass(frozen=True)
 class OpenRelease:
-    """One release as the read path needs it; layouts are left out, for nothing is rendered here."""
+    """One release as the read path needs it: without layouts, for nothing is rendered here; pieces are the opener's."""
 
     release: Release
     opener: Opener
@@ -29,18 +29,18 @@ class OpenRelease:
         """Open a packed release."""
         release = decode(Release, packed)
         return cls(
-            msgspec.structs.replace(release, layouts={}),
-            Opener(release.dictionary),
+            msgspec.structs.replace(release, layouts={}, pieces={}),
+            Opener(release),
             frozenset(template.name for template in release.templates),
         )
 
-    def fallback(self, template: TemplateName, locale: Locale) -> tuple[Locale, Rendered] | None:
+    def fallback(self, template: TemplateName, locale: Locale) -> tuple[Locale, Whole] | None:
         """The default content for a locale: of the locale itself, its language, or the workspace's locale."""
         default = self.release.settings.default_locale
         for tried in (locale, Locale(locale.split("-")[0]), default):
             found = self.release.fallbacks.get(f"{template}/{tried}")
             if found is not None:
-                return tried, found
+                return tried, Whole(found, self.release.mark_prefix)
         return None
 
 
@@ -70,6 +70,11 @@ class Releases:
         """The release that a workspace has now."""
         return self._newest.get(workspace)
 
+    def newest_id(self, workspace: WorkspaceId) -> ReleaseId | None:
+        """The id of the release that a workspace has now."""
+        newest = self._newest.get(workspace)
+        return newest.release.id if newest is not None else None
+
     def find(self, workspace: WorkspaceId, release: ReleaseId) -> OpenRelease | None:
         """A release by its id, also an old one."""
         newest = self._newest.get(workspace)
@@ -81,6 +86,11 @@ class Releases:
             while len(self._opened) > OPENED_MAX:
                 self._opened.popitem(last=False)
         return found
+
+    def forget(self, dropped: Iterable[tuple[WorkspaceId, ReleaseId]]) -> None:
+        """Close releases that the store holds no more."""
+        for one in dropped:
+            self._opened.pop(one, None)
 
     def _open(self, workspace: WorkspaceId, release: ReleaseId) -> OpenRelease:
         packed = self._store.release(workspace, release)

@@ -1,9 +1,11 @@
 """Values of column families that are the cache's own, and the packing of its binary keys."""
 
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from connectors.cache.families import SEND_BYTES
 from schemas.codec import Versioned
+from schemas.decisions import Decision
 from schemas.ids import DecisionId, Locale, ReleaseId, TemplateName, UserId, VariantId
 from schemas.topics import Topic
 from schemas.versions import Version
@@ -12,6 +14,7 @@ _NUMBER = struct.Struct(">Q")
 NUMBER_BYTES = _NUMBER.size
 _LENGTH = struct.Struct(">I")
 _GRAVE = struct.Struct(">Q?")
+_LIVE = struct.Struct(">QQ")
 
 
 def pack_number(number: int) -> bytes:
@@ -24,6 +27,13 @@ def unpack_number(data: bytes) -> int:
     return int(_NUMBER.unpack_from(data)[0])
 
 
+def newer_than(until_ms: int, counted: bytes) -> bytes:
+    """Of a row of `caps`, which is a time and the hash of a send again and again, what is newer than a time."""
+    size = NUMBER_BYTES + SEND_BYTES
+    parts = [counted[at : at + size] for at in range(0, len(counted), size)]
+    return b"".join(part for part in parts if unpack_number(part) > until_ms)
+
+
 def pack_record(key: bytes, value: bytes) -> bytes:
     """A record whole: the row's own key is a hash, which does not tell the record's."""
     return _LENGTH.pack(len(key)) + key + value
@@ -33,6 +43,11 @@ def unpack_record(row: bytes) -> tuple[bytes, bytes]:
     """Key and value of a record."""
     start = _LENGTH.size + int(_LENGTH.unpack_from(row)[0])
     return row[_LENGTH.size : start], row[start:]
+
+
+def value_of(row: bytes) -> bytes:
+    """The value of a record."""
+    return row[_LENGTH.size + _LENGTH.unpack_from(row)[0] :]
 
 
 class Grave(NamedTuple):
@@ -56,6 +71,41 @@ class Grave(NamedTuple):
         """Undo `packed`."""
         erased_ms, is_guard = _GRAVE.unpack_from(row)
         return cls(erased_ms, is_guard, Version(row[_GRAVE.size :]))
+
+
+class Evicted(Versioned, frozen=True):
+    """What is left of an entry that made room, or of which nothing was valid any more.
+
+    version  the entry's: nothing lower may come back
+    locale   the entry's: which fallback is served meanwhile; empty: not told
+    why      the reason of the eviction
+    """
+
+    version: Version
+    locale: Locale
+    why: str
+
+
+class Live(NamedTuple):
+    """How many entries there are, and how many bytes: keys and values, as they are stored."""
+
+    entries: int
+    size: int
+
+    def changed(self, name: bytes, before: bytes | None, after: bytes | None) -> "Live":
+        """The same with another row of this name."""
+        added = len(after) + len(name) if after is not None else 0
+        added -= len(before) + len(name) if before is not None else 0
+        return Live(self.entries + (after is not None) - (before is not None), self.size + added)
+
+    def packed(self) -> bytes:
+        """The row of `meta`."""
+        return _LIVE.pack(*self)
+
+    @classmethod
+    def unpacked(cls, row: bytes) -> "Live":
+        """Undo `packed`."""
+        return cls(*_LIVE.unpack(row))
 
 
 class Served(Versioned, frozen=True):
@@ -85,6 +135,26 @@ class Served(Versioned, frozen=True):
     variants: dict[str, VariantId]
     body: bytes
     marks: dict[str, str]
+
+    @classmethod
+    def drawn(cls, decision: Decision, candidate: int, odds: tuple[float, ...], at_ms: int, body: bytes = b"") -> Self:
+        """One of a decision's candidates, by the probabilities that it was drawn from; send marks are still open."""
+        variants = decision.variants_of(candidate)
+        return cls(
+            template=decision.template,
+            user=decision.user,
+            at_ms=at_ms,
+            release=decision.release,
+            locale=decision.locale,
+            decision=decision.id,
+            reason="",
+            candidate=candidate,
+            propensity=odds[candidate],
+            probabilities=odds,
+            variants={slot.slot: variant for slot, variant in zip(decision.slots, variants, strict=True)},
+            body=body,
+            marks={},
+        )
 
 
 class Sent(NamedTuple):

@@ -4,11 +4,18 @@ import fcntl
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from connectors.cache.access import AccessSketch
+from connectors.cache.exposures import Drawn, opened_row
 from connectors.cache.families import (
+    ACCESS,
+    CAPS,
+    DUE,
     ENTRIES,
+    EVICTED,
     GRAVES,
     LAYOUT,
     META,
@@ -17,46 +24,61 @@ from connectors.cache.families import (
     PERSON_BYTES,
     PROFILES,
     PURGES,
+    RECORDS,
     RELEASES,
     SEND_TIMES,
     SENDS,
     SENDS_KEPT_MS,
     SERVED,
+    SHOWN,
+    SUPPRESSIONS,
     Family,
 )
+from connectors.cache.looks import Looks
 from connectors.cache.names import SALT_BYTES, RowNames
+from connectors.cache.places import LIVE_KEY, SALT_KEY, database_path, mark_path, marked, offsets_of
 from connectors.cache.rocks import Batch, Database
 from connectors.cache.rows import (
     NUMBER_BYTES,
     Grave,
+    Live,
     OutboxRow,
     Sent,
     Served,
+    newer_than,
     pack_number,
     unpack_number,
-    unpack_record,
 )
+from connectors.cache.sizes import Sizes
 from schemas.codec import decode, encode
-from schemas.errors import CacheBusy, ConfigError
+from schemas.errors import CacheBusy, ConfigError, StateCorrupt
 from schemas.ids import ReleaseId, SendId, UserId, WorkspaceId
 from schemas.keys import join_key, split_key
-from schemas.topics import PARTITIONS
+from schemas.topics import PARTITIONS, TRIGGERS
 
 SWEEP_ROWS = 1_000
 _LAYOUT_KEY = b"layout"
 _PARTITIONS_KEY = b"partitions"
-_SALT_KEY = b"salt"
+_UNLOGGED_KEY = b"unlogged"
+_READS_KEY = b"reads"
+_TRIGGERS_START = TRIGGERS.name.encode() + b"|"
 EVERYBODY = b"all"
 """Key of `purges` after a rebuild: what it dropped is still in the files. No name of a person is that short."""
 
 
-class CacheStore:
+class CacheStore(Looks):
     """The writer's side of a cache folder, locked by this process until `close`.
 
     Threads: what comes from topics is written by the follower alone, sends by the gateway's event loop alone, and
     outbox rows by both, which the lock in `commit` puts in order. The follower also removes sends, holding `drawing`.
 
+    folder        of the cache
+    limit_bytes   that entries will be held to (`Evictor`): files are made small where it is small; 0: none
     names         what rows of persons and sends are called
+    access        how often entries are read
+    live          how many entries there are, and their bytes
+    hits, misses  reads of entries since the start
+    damaged       set once stored bytes did not match their checksums
     drawing       held by a draw from its first look to its last row, and while an erasure is written
     last_drawn_ms time of the last draw since the start
 
@@ -66,7 +88,7 @@ class CacheStore:
         StateCorrupt: the files are damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limit_bytes: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock_file = (folder / "cache.lock").open("w")
         try:
@@ -76,8 +98,10 @@ class CacheStore:
             raise CacheBusy(
                 f"cache {folder}: another process serves from it; stop that one, or give this one another folder"
             ) from None
+        self.folder = folder
         try:
-            self._database = Database(database_path(folder))
+            self._marked = marked(folder)
+            self._database = Database(database_path(folder), sizes=Sizes.under(limit_bytes))
         except BaseException:
             self._lock_file.close()
             raise
@@ -88,10 +112,23 @@ class CacheStore:
         self._outbox_lock = threading.Lock()
         self._purges_written = 0
         self._is_closed = False
+        self.damaged = self._database.damaged
+        self.hits = self.misses = 0
+        self.access = AccessSketch()
         try:
             self._check_meta(folder)
             self.names = RowNames(self._salt())
             self._outbox_first, self._outbox_next = self._outbox_bounds()
+            self._is_unlogged = self._database.get(META, _UNLOGGED_KEY) is not None
+            if self._is_unlogged:
+                # Killed while it was rebuilt, when nothing is logged: what is there may be any part of it.
+                self.forget_followed({})
+            else:
+                self._require_marked()
+            self._files = database_path(folder).stat().st_ino
+            self.mark()
+            self.live = self._counted_live()
+            self._restore_reads()
         except BaseException:
             self.close()
             raise
@@ -107,7 +144,7 @@ class CacheStore:
         """An empty batch, to be given to `commit`."""
         return self._database.batch()
 
-    def commit(self, batch: Batch, outbox: Sequence[OutboxRow] = ()) -> None:
+    def commit(self, batch: Batch, outbox: Sequence[OutboxRow | Drawn] = ()) -> None:
         """Write a batch, and with it records for Kafka, at the end of the outbox.
 
         The lock makes the outbox grow at its end only: were row 6 on disk before row 5, the drain
@@ -123,23 +160,63 @@ class CacheStore:
             self._outbox_next += len(outbox)
         self.outbox_grew.set()
 
-    def record(self, family: Family, name: bytes) -> bytes | None:
-        """The value of the record that a row of `entries` or `profiles` keeps."""
-        row = self._database.get(family, name)
-        return None if row is None else unpack_record(row)[1]
+    def sync(self) -> None:
+        """Have all that was committed so far on the disk, also for a loss of power. Safe in any thread."""
+        self._database.sync()
 
-    def entry(self, key: bytes) -> bytes | None:
-        """The packed `Communication` of a key."""
-        return self.record(ENTRIES, self.names.entry(key))
+    def commit_followed(self, batch: Batch, outbox: Sequence[OutboxRow], live: Live, *, logged: bool) -> None:
+        """Write a batch of the follower, and with it how many entries there are then.
 
-    def entries(self, keys: list[bytes]) -> list[bytes | None]:
-        """The packed `Communication` of each key."""
-        rows = self._database.get_many(ENTRIES, [self.names.entry(key) for key in keys])
-        return [None if row is None else unpack_record(row)[1] for row in rows]
+        logged  a kill of the process undoes nothing of it; otherwise only after `finish_unlogged`
+        """
+        if live != self.live:
+            batch.put(META, LIVE_KEY, live.packed())
+        if logged or outbox:
+            self.commit(batch, outbox)
+        else:
+            self._database.write_unlogged(batch)
+        self.live = live
 
-    def profile(self, key: bytes) -> bytes | None:
-        """The packed `ToldProfile` of a key."""
-        return self.record(PROFILES, self.names.person_of(key))
+    def finish_unlogged(self) -> None:
+        """Have what was written without a log survive a kill from now on."""
+        self._database.flush()
+        batch = self.batch()
+        batch.delete(META, _UNLOGGED_KEY)
+        self.commit(batch)
+        self._is_unlogged = False
+
+    def mark(self) -> None:
+        """Have all that was written on the disk, and note beside it how much that is.
+
+        RocksDB takes a log that ends too early for one that was not written further. With the mark it is told apart.
+        """
+        if self._is_unlogged:
+            return
+        fresh = mark_path(self.folder).with_suffix(".new")
+        fresh.write_text(str(self._database.sync()))
+        fresh.replace(mark_path(self.folder))
+
+    def require_whole(self) -> None:
+        """Refuse to go on with files that were found damaged, or were taken away.
+
+        Raises:
+            StateCorrupt: they are.
+        """
+        path = database_path(self.folder)
+        if self.damaged.is_set():
+            raise StateCorrupt(f"cache {self.folder}: stored bytes do not match their checksums")
+        if not (path / "CURRENT").exists() or path.stat().st_ino != self._files:
+            raise StateCorrupt(f"cache {self.folder}: expected the files that were opened, they were taken away")
+
+    def checkpoint(self, path: Path) -> None:
+        """A copy of this moment, as RocksDB's files in a folder that is not there yet."""
+        self._database.checkpoint(path)
+
+    def keep_reads(self) -> None:
+        """Have the estimate of reads survive a restart."""
+        batch = self.batch()
+        batch.put(ACCESS, _READS_KEY, self.access.packed())
+        self.commit(batch)
 
     def grave(self, name: bytes) -> Grave | None:
         """What is left where an entry or a profile was erased."""
@@ -161,6 +238,13 @@ class CacheStore:
         """A packed release."""
         return self._database.get(RELEASES, join_key(workspace, release))
 
+    def drop_releases(self, gone: Iterable[tuple[WorkspaceId, ReleaseId]]) -> None:
+        """Remove releases."""
+        batch = self.batch()
+        for workspace, release in gone:
+            batch.delete(RELEASES, join_key(workspace, release))
+        self.commit(batch)
+
     def newest_releases(self) -> Iterator[tuple[WorkspaceId, ReleaseId]]:
         """The id of each workspace's newest release."""
         for key, value in self._database.scan(RELEASES):
@@ -177,7 +261,7 @@ class CacheStore:
         return Sent(found[:PERSON_BYTES], None if row is None else decode(Served, row))
 
     def remember_send(
-        self, workspace: WorkspaceId, send_id: SendId, served: Served, outbox: Sequence[OutboxRow]
+        self, workspace: WorkspaceId, send_id: SendId, served: Served, outbox: Sequence[OutboxRow | Drawn]
     ) -> None:
         """Keep what was served for a send, together with the records that tell of it.
 
@@ -193,16 +277,21 @@ class CacheStore:
         self.last_drawn_ms = max(self.last_drawn_ms, served.at_ms)
 
     def erase_sends(self, batch: Batch, person: bytes, until_ms: int, now_ms: int) -> None:
-        """Remove what a person was served until then, and have the files purged of it. Call it holding `drawing`.
+        """Remove what a person was served and sent until then, and have the files purged. Call it holding `drawing`.
 
-        That there was such a send stays known, for as long as other sends are remembered: it is not drawn again.
+        That there was such a send stays known, for as long as other sends are remembered: it is not drawn again, and
+        one that is queued finds nothing when it is due.
         """
         end = person + pack_number(until_ms + 1)
-        for key, _ in self._of_person(SERVED, person):
-            if key >= end:
-                break
-            batch.delete(SERVED, key)
-        self._ask_purge(batch, person, now_ms)
+        for family in (SERVED, RECORDS):
+            for key, _ in self._of_person(family, person):
+                if key >= end:
+                    break
+                batch.delete(family, key)
+        counted = self._database.get(CAPS, person)
+        if counted is not None:
+            batch.put(CAPS, person, newer_than(until_ms, counted))
+        self.ask_purge(batch, person, now_ms)
 
     def sweep_sends(self, now_ms: int) -> int:
         """Forget sends older than 48 hours, a bounded number at once; return how many."""
@@ -240,29 +329,47 @@ class CacheStore:
 
     def offsets(self) -> dict[tuple[str, int], int]:
         """For each partition followed, the offset after the last record that is in this cache."""
-        return dict(_offsets(self._database))
+        return dict(offsets_of(self._database))
 
     def fact(self, name: str) -> bytes | None:
         """A row of `meta`."""
         return self._database.get(META, name.encode())
 
-    def forget_followed(self, facts: dict[str, bytes]) -> None:
+    def forget_followed(self, facts: dict[str, bytes], *, unlogged: bool = False) -> None:
         """Drop everything that comes from topics, to be read from their start again.
+
+        unlogged  what is read then will not be logged until `finish_unlogged`: killed before, it begins anew
 
         Sends and the outbox stay: they are this node's own; and when whose graves were, without which a grave
         that is read again would remove sends from after it. `facts` become rows of `meta` in the same batch.
         """
         batch = self.batch()
-        for family in (ENTRIES, PROFILES, RELEASES, OFFSETS):
+        for family in (ENTRIES, PROFILES, RELEASES, OFFSETS, EVICTED, SHOWN, DUE, SUPPRESSIONS):
             batch.delete_all(family)
+        for key, row in self._database.scan(OFFSETS, _TRIGGERS_START):
+            # How far triggers were read is the ledger's own, and stays with it: read again, they would be known again.
+            if key.startswith(_TRIGGERS_START):
+                batch.put(OFFSETS, key, row)
+        self._is_unlogged = unlogged
+        batch.delete(META, _UNLOGGED_KEY)
+        batch.put(META, LIVE_KEY, Live(0, 0).packed())
+        if unlogged:
+            batch.put(META, _UNLOGGED_KEY, b"1")
         for name, value in facts.items():
             batch.put(META, name.encode(), value)
         for place, row in self._database.scan(GRAVES):
             batch.put(GRAVES, place, Grave.unpacked(row)._replace(is_guard=False).packed())
         if any(True for family in (ENTRIES, PROFILES) for _ in self._database.scan(family)):
-            self._ask_purge(batch, EVERYBODY, 0)
+            self.ask_purge(batch, EVERYBODY, 0)
         self.commit(batch)
+        self.live = Live(0, 0)
         self.purges_grew.set()
+
+    def ask_purge(self, batch: Batch, person: bytes, now_ms: int) -> None:
+        """Have the files purged of what is removed of somebody. Call it holding `drawing`."""
+        # A number, too, so that two of one moment differ.
+        self._purges_written += 1
+        batch.put(PURGES, person, pack_number(now_ms) + pack_number(self._purges_written))
 
     def purges(self) -> dict[bytes, bytes]:
         """Whose removed rows may still be in files: person or `EVERYBODY`; what to give back when they are not."""
@@ -306,7 +413,7 @@ class CacheStore:
         the markers of all rows removed so far.
         """
         rows = islice(self._database.scan(OUTBOX, pack_number(self._outbox_first)), limit)
-        return [(unpack_number(key), decode(OutboxRow, value)) for key, value in rows]
+        return [(unpack_number(key), opened_row(value)) for key, value in rows]
 
     def outbox_done(self, numbers: Sequence[int]) -> None:
         """Remove rows that Kafka has acknowledged: the oldest ones, in order."""
@@ -315,10 +422,6 @@ class CacheStore:
             batch.delete(OUTBOX, pack_number(number))
         self.commit(batch)
         self._outbox_first = numbers[-1] + 1
-
-    def estimated_entries(self) -> int:
-        """About how many entries there are."""
-        return self._database.estimated_rows(ENTRIES)
 
     def _check_meta(self, folder: Path) -> None:
         for name, key, expected in (
@@ -337,13 +440,44 @@ class CacheStore:
                 )
 
     def _salt(self) -> bytes:
-        found = self._database.get(META, _SALT_KEY)
+        found = self._database.get(META, SALT_KEY)
         if found is None:
             found = secrets.token_bytes(SALT_BYTES)
             batch = self.batch()
-            batch.put(META, _SALT_KEY, found)
+            batch.put(META, SALT_KEY, found)
             self.commit(batch)
         return found
+
+    def _require_marked(self) -> None:
+        if self._database.sequence < self._marked:
+            raise StateCorrupt(
+                f"cache {self.folder}: expected writings up to number {self._marked}, "
+                f"they end at {self._database.sequence}: its log was cut"
+            )
+
+    def _counted_live(self) -> Live:
+        """How many entries there are, from `meta`; a cache from before it was counted there is counted once."""
+        row = self._database.get(META, LIVE_KEY)
+        if row is not None:
+            return Live.unpacked(row)
+        live = Live(0, 0)
+        for name, entry in self._database.scan(ENTRIES):
+            live = live.changed(name, None, entry)
+        batch = self.batch()
+        batch.put(META, LIVE_KEY, live.packed())
+        self.commit(batch)
+        return live
+
+    def _restore_reads(self) -> None:
+        packed = self._database.get(ACCESS, _READS_KEY)
+        if packed is not None:
+            with suppress(StateCorrupt):
+                # Of another size: what was read before this start is then not known.
+                self.access.restore(packed)
+
+    def rows_of_person(self, family: Family, person: bytes) -> list[tuple[bytes, bytes]]:
+        """All rows of a family whose keys begin with a person's name."""
+        return list(self._of_person(family, person))
 
     def _of_person(self, family: Family, person: bytes) -> Iterator[tuple[bytes, bytes]]:
         for key, row in self._database.scan(family, person):
@@ -351,65 +485,7 @@ class CacheStore:
                 return
             yield key, row
 
-    def _ask_purge(self, batch: Batch, person: bytes, now_ms: int) -> None:
-        # A number, too, so that two of one moment differ.
-        self._purges_written += 1
-        batch.put(PURGES, person, pack_number(now_ms) + pack_number(self._purges_written))
-
     def _outbox_bounds(self) -> tuple[int, int]:
         """The first row's number and the one after the last; equal when there is none."""
         numbers = [unpack_number(key) for key, _ in self._database.scan(OUTBOX)]
         return (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
-
-
-class CacheReader:
-    """A second, reading view of a cache folder, also while a process serves from it.
-
-    scratch  an empty folder for files of its own, removed by the caller afterwards
-    """
-
-    def __init__(self, folder: Path, scratch: Path) -> None:
-        path = database_path(folder)
-        if not (path / "CURRENT").exists():
-            raise ConfigError(f"cache {folder}: expected a cache written by `foresend serve`, found none")
-        self._path, self._scratch = path, scratch
-        self._database = Database(path, second=scratch)
-
-    def entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each entry's key and packed `Communication`, in no order that means anything."""
-        return (unpack_record(row) for _, row in self._database.scan(ENTRIES))
-
-    def profiles(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each person's key and packed `ToldProfile`, in no order that means anything."""
-        return (unpack_record(row) for _, row in self._database.scan(PROFILES))
-
-    def offsets(self) -> dict[tuple[str, int], int]:
-        """For each partition followed, the offset after the last record that is in this cache."""
-        return dict(_offsets(self._database))
-
-    def outbox_rows(self) -> int:
-        """How many records Kafka has not acknowledged yet."""
-        return sum(1 for _ in self._database.scan(OUTBOX))
-
-    def catch_up(self) -> None:
-        """See what was written since.
-
-        RocksDB's own way keeps rows in memory whose removal stood in a log file that a purge has taken away.
-        """
-        self._database.close()
-        self._database = Database(self._path, second=self._scratch)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._database.close()
-
-
-def database_path(folder: Path) -> Path:
-    """Where RocksDB's own files are in a cache folder."""
-    return folder / "rocks"
-
-
-def _offsets(database: Database) -> Iterator[tuple[tuple[str, int], int]]:
-    for key, value in database.scan(OFFSETS):
-        topic, partition = split_key(key, 2)
-        yield (topic, int(partition)), unpack_number(value)

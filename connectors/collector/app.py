@@ -12,7 +12,6 @@ from connectors.collector.bodies import Bodies, BodyRefused, Disconnected, Recei
 from connectors.collector.event_log import Outgoing
 from connectors.collector.intake import (
     Moment,
-    Owner,
     RulesOf,
     Taken,
     UnknownKey,
@@ -21,8 +20,10 @@ from connectors.collector.intake import (
     take_erasure,
     take_single,
 )
+from connectors.collector.intake import Owner as SenderOf
 from connectors.collector.keys import Sender, WriteKeys, key_of
 from connectors.collector.meters import CONTENT_TYPE, Meters
+from connectors.collector.rights_used import Nobody, Owner, OwnerUnavailable, rights_in
 from connectors.erasure.listing import Listed, nobody
 from connectors.mappings.events import SENDER_KINDS
 from connectors.webhooks.fetching import fetch
@@ -30,7 +31,9 @@ from connectors.webhooks.intake import BODY_BYTES_MAX, Webhooks
 from connectors.webhooks.route import PATH as WEBHOOK_PATH
 from connectors.webhooks.route import answer_webhook
 from schemas.errors import BrokerUnavailable, SchemaError
-from schemas.events import EVENT_BYTES_MAX
+from schemas.events import EVENT_BYTES_MAX, decode_event
+from schemas.library import ConsentSettings
+from schemas.topics import EVENTS
 from schemas.worlds import WorldRef
 
 Scope = Mapping[str, Any]
@@ -90,14 +93,17 @@ class CollectorApp:
         rules_of: RulesOf = only_basics,
         webhooks: Webhooks | None = None,
         listed: Listed = nobody,
+        owner: Owner | None = None,
     ) -> None:
         self._listed = listed
+        self._owner_of_rights = owner or Nobody()
         self._keys = keys
         self._log = log
         self._world = world
         self._meters = meters
         self._clock = clock
         self._rules_of = rules_of
+        meters.ready.set_function(lambda: self._world.world is not None and self._log.is_writable)
         self._webhooks = webhooks or Webhooks({}, b"", fetch)
         self._bodies = Bodies()
 
@@ -134,7 +140,7 @@ class CollectorApp:
         except UnknownKey:
             detail = "expected the write key of a workspace as user name of basic authentication"
             return problem(HTTPStatus.UNAUTHORIZED, detail, "", _UNAUTHORIZED)
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, OwnerUnavailable) as error:
             return unavailable(str(error))
         return problem(HTTPStatus.NOT_FOUND, "no such path")
 
@@ -158,7 +164,14 @@ class CollectorApp:
         body = await self._bodies.read(receive, headers, BODY_BYTES_MAX)
         moment = Moment(self._clock(), world, self._rules_of)
         provider = scope["path"].removeprefix(WEBHOOK_PATH)
-        return await answer_webhook(self._webhooks, provider, headers, body, moment, self._log.write, self._meters)
+        return await answer_webhook(self._webhooks, provider, headers, body, moment, self._write_heard, self._meters)
+
+    async def _write_heard(self, records: Sequence[Outgoing]) -> None:
+        """Write what a provider told; people unsubscribe there too."""
+        if not isinstance(self._owner_of_rights, Nobody):
+            events = [decode_event(record.value) for record in records if record.topic == EVENTS.name]
+            await self._owner_of_rights.ask([one for event in events for one in rights_in(event, ConsentSettings())])
+        await self._log.write(records)
 
     async def _erase(self, scope: Scope) -> Answer:
         workspace, is_public = self._owner(dict(scope["headers"]))(None)
@@ -168,9 +181,11 @@ class CollectorApp:
         if user is None:
             return problem(HTTPStatus.NOT_FOUND, "expected /v1/users/{user}")
         taken = take_erasure(user, workspace, Moment(self._clock(), self._world_now()), self._listed)
-        return await self._acknowledge(taken, {})
+        answer = await self._acknowledge(taken, {})
+        self._meters.erasures.labels(workspace).inc()
+        return answer
 
-    def _owner(self, headers: Headers) -> Owner:
+    def _owner(self, headers: Headers) -> SenderOf:
         """Finds the sender by the header, before the body is read, else by the key in the body.
 
         Raises:
@@ -198,11 +213,16 @@ class CollectorApp:
         return world
 
     async def _acknowledge(self, taken: Taken, headers: Headers) -> Answer:
-        """Say yes, once Kafka has said so."""
+        """Say yes, once Kafka has said so; and before it, of rights, whoever acts for the person.
+
+        Mutant: write first, or do not ask; then `test_nothing_is_acknowledged_that_the_owner_refused` fails.
+        """
+        await self._owner_of_rights.ask(taken.rights)
         if taken.records:
             with self._meters.acknowledge.time():
                 await self._log.write(taken.records)
         self._meters.accepted.labels(taken.workspace).inc(taken.accepted)
+        self._meters.mail.add(taken.workspace, taken.mail)
         for refusal in taken.refused:
             self._meters.refused.labels(refusal.reason.value).inc()
         return accepted(taken.accepted, taken.refused, headers.get(b"user-agent", b""))

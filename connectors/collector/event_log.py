@@ -16,7 +16,7 @@ from connectors.collector.threads import in_daemon_thread
 from connectors.kafka.clients import close_behind, make_producer
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import BrokerUnavailable
-from schemas.topics import DEAD_LETTERS, EVENTS, WEBHOOKS
+from schemas.topics import CATALOGUE, DEAD_LETTERS, EVENTS, WEBHOOKS
 
 UNACKNOWLEDGED_BYTES_MAX = 64 * 1024 * 1024
 """On their way to Kafka at once; kafka-python's own buffer has no bound. More is refused, to be sent again."""
@@ -148,7 +148,7 @@ class EventLog:
             request_timeout_ms=DELIVERY_MS // 2,
             max_block_ms=SEND_BLOCK_MS,
         )
-        for topic in (EVENTS, DEAD_LETTERS, WEBHOOKS):
+        for topic in (EVENTS, DEAD_LETTERS, WEBHOOKS, CATALOGUE):
             producer.partitions_for(topic.name)
         return producer
 

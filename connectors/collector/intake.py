@@ -9,14 +9,17 @@ from connectors.collector.answers import Refusal
 from connectors.collector.batches import cut_batch
 from connectors.collector.calls import Reception, decode_call, erasure, event_of
 from connectors.collector.event_log import Outgoing
+from connectors.collector.items import item_record
 from connectors.collector.keys import Sender
 from connectors.collector.links import link_of
 from connectors.collector.record_ids import new_record_id
 from connectors.collector.reduction import ONLY_BASICS, Rules, reduced
+from connectors.collector.rights_used import UsedRight, rights_in
 from connectors.contacts.told import told_contacts
 from connectors.erasure.listing import Listed
 from connectors.kafka.dead_letters import code_version, dead_letter_record
 from connectors.kafka.event_records import event_record
+from connectors.metrics.mail import MailCounts, mail_event
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Reason, SchemaError
 from schemas.events import Event, EventKind, is_about_mail
@@ -57,6 +60,8 @@ class Taken:
     """What a request stands for: `records` are written, all or none acknowledged.
 
     is_trusted  its sender may say how people are reached, what became of mail, and that two known persons are one
+    mail        what its events tell of mails
+    rights      that its events use: they hold at the gateway before anything is acknowledged
     """
 
     workspace: WorkspaceId
@@ -64,7 +69,9 @@ class Taken:
     is_trusted: bool = True
     records: list[Outgoing] = field(default_factory=list)
     accepted: int = 0
+    mail: MailCounts = field(default_factory=MailCounts)
     refused: list[Refusal] = field(default_factory=list)
+    rights: list[UsedRight] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """One more event, reduced, and those that stand beside it.
@@ -78,8 +85,22 @@ class Taken:
                 "event: expected what a page can know, got one about mail; send it from a server, with a key that "
                 "stands in no page",
             )
-        self.records += [outgoing(one) for one in stored(event, self.rules, self.is_trusted)]
+        if self.rules.items.tells(event):
+            self.records.append(self._item(event))
+        else:
+            self.records += [outgoing(one) for one in stored(event, self.rules, self.is_trusted)]
+            self.rights += rights_in(event, self.rules.consent)
+        self.mail[mail_event(event.name, event.properties)] += 1
         self.accepted += 1
+
+    def _item(self, event: Event) -> Outgoing:
+        if not self.is_trusted:
+            raise SchemaError(
+                Reason.NOT_ALLOWED,
+                "event: expected what a page can know, got one about an item of a catalogue; send it from a server, "
+                "with a key that stands in no page",
+            )
+        return Outgoing(*item_record(self.rules.items.item_of(event)))
 
     def refuse(self, index: int, raw: bytes, error: SchemaError, received_ms: int) -> None:
         """One more dead letter."""

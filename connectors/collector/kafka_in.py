@@ -1,32 +1,33 @@
 """Kafka in: events from other topics, by a mapping from other producers', as they are from the job's `relays`."""
 
-import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from connectors.collector.app import World
 from connectors.collector.event_log import Outgoing
 from connectors.collector.intake import RulesOf, only_basics, outgoing, stored
+from connectors.collector.items import item_record
 from connectors.collector.meters import Meters
 from connectors.erasure.listing import Listed, nobody
 from connectors.kafka.clients import close_behind, make_consumer, make_producer
 from connectors.kafka.dead_letters import code_version, dead_letter_record
+from connectors.kafka.reader_thread import ReaderThread
 from connectors.kafka.settings import KafkaSettings
 from connectors.mappings.events import EventMaker
 from connectors.mappings.files import json_record
 from connectors.mappings.values import Record
+from connectors.metrics.mail import mail_event
+from schemas.catalogue import Item
 from schemas.dead_letters import DeadLetter
-from schemas.errors import BrokerUnavailable, Reason, SchemaError
+from schemas.errors import Reason, SchemaError
 from schemas.events import Event
 from schemas.ids import RecordId
 from schemas.relays import decode_relay
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, RELAYS
 from schemas.worlds import WorldRef
 
 COMMIT_RECORDS_MAX = 100
@@ -46,10 +47,7 @@ CLOSE_MS = 3_000
 STOP_S = 5.0
 RETRY_S = 0.5
 
-_log = logging.getLogger(__name__)
-
-
-Understand = Callable[[ConsumerRecord, WorldRef, int], list[Event]]
+Understand = Callable[[ConsumerRecord, WorldRef, int], Sequence[Event | Item]]
 """The events of a record, given the world and when it was read; raises SchemaError where it has none."""
 
 
@@ -59,10 +57,11 @@ def mapped(maker: EventMaker, rules_of: RulesOf = only_basics) -> Understand:
     The record's place is its id.
     """
 
-    def understand(record: ConsumerRecord, world: WorldRef, received_ms: int) -> list[Event]:
+    def understand(record: ConsumerRecord, world: WorldRef, received_ms: int) -> Sequence[Event | Item]:
         record_id = RecordId(f"{record.topic}-{record.partition}-{record.offset}")
         event = maker.event(_record(record), record_id, world, received_ms)
-        return stored(event, rules_of(event.workspace))
+        rules = rules_of(event.workspace)
+        return [rules.items.item_of(event)] if rules.items.tells(event) else stored(event, rules)
 
     return understand
 
@@ -100,8 +99,7 @@ class KafkaIn:
         self._world = world
         self._meters = meters
         self._clock = clock
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="kafka-in", daemon=True)
+        self._thread = ReaderThread(f"kafka-in of {topic}", self._read_on, retry_s=RETRY_S, stop_s=STOP_S)
 
     def start(self) -> None:
         """Begin to read."""
@@ -109,19 +107,10 @@ class KafkaIn:
 
     def stop(self) -> None:
         """Finish what was read, commit it, and return when the thread has ended, or waits for a broker that is away."""
-        self._stop.set()
-        self._thread.join(STOP_S)
-
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._read_on()
-            except (BrokerUnavailable, KafkaError) as error:
-                # Whatever was not committed is read again by whoever owns the partition then.
-                _log.warning("topic %s: begun again after %s: %s", self._topic, type(error).__name__, error)
-                self._stop.wait(RETRY_S)
+        self._thread.stop()
 
     def _read_on(self) -> None:
+        # Whatever was not committed is read again by whoever owns the partition then.
         producer = make_producer(
             self._settings,
             linger_ms=LINGER_MS,
@@ -140,7 +129,7 @@ class KafkaIn:
                 heartbeat_interval_ms=SESSION_MS // 3,
             )
             consumer.subscribe([self._topic])
-            while not self._stop.is_set():
+            while not self._thread.stopping.is_set():
                 self._take(consumer, producer)
         finally:
             if consumer is not None:
@@ -152,7 +141,7 @@ class KafkaIn:
         """Read some records, write their events, wait, commit."""
         world = self._world.world
         if world is None:
-            self._stop.wait(RETRY_S)
+            self._thread.stopping.wait(RETRY_S)
             return
         batches: Mapping[TopicPartition, Sequence[ConsumerRecord]] = consumer.poll(timeout_ms=POLL_MS)
         if not batches:
@@ -186,12 +175,21 @@ class KafkaIn:
         received_ms = self._clock()
         try:
             events = self._understand(record, world, received_ms)
-            written = [one for event in events for one in (*self._listed(event), outgoing(event))]
+            written = [one for event in events for one in self._records(event)]
         except SchemaError as error:
             self._meters.mapped.labels(error.reason.value).inc()
             return [_dead_letter(record, error, received_ms)]
         self._meters.mapped.labels("event").inc(len(events))
+        # What is relayed was counted when it came in.
+        for event in events if self._topic != RELAYS.name else ():
+            if isinstance(event, Event):
+                self._meters.mail.add(event.workspace, {mail_event(event.name, event.properties): 1})
         return written
+
+    def _records(self, told: Event | Item) -> list[Outgoing]:
+        if isinstance(told, Item):
+            return [Outgoing(*item_record(told))]
+        return [*self._listed(told), outgoing(told)]
 
 
 class _Portion(NamedTuple):

@@ -1,53 +1,27 @@
-"""What the collector counts. Labels name workspaces and reasons, never a user."""
+"""What the collector counts: rows of the table of metrics."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from connectors.metrics.mail import MailMeter
+from connectors.metrics.making import PAGE_TYPE, counter, gauge, histogram, page_of, program_registry
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+CONTENT_TYPE = PAGE_TYPE
 
 
 class Meters:
     """The meters of one collector."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self.accepted = Counter(
-            "foresend_events_accepted_total",
-            "Events that Kafka acknowledged",
-            ["workspace"],
-            registry=self._registry,
-        )
-        self.refused = Counter(
-            "foresend_events_refused_total",
-            "Input that is no event, by reason; of batches it is in dead_letters",
-            ["reason"],
-            registry=self._registry,
-        )
-        self.webhooks = Counter(
-            "foresend_webhooks_total",
-            "Events of mail providers, by what became of them; requests that are not believed, by why",
-            ["provider", "outcome"],
-            registry=self._registry,
-        )
-        self.requests = Counter(
-            "foresend_collect_requests_total", "Requests by status", ["status"], registry=self._registry
-        )
-        self.acknowledge = Histogram(
-            "foresend_collect_acknowledge_seconds",
-            "From a request's last byte to Kafka's acknowledgement",
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self.pending = Gauge(
-            "foresend_collect_pending_bytes", "Written, not acknowledged by Kafka", registry=self._registry
-        )
-        self.mapped = Counter(
-            "foresend_kafka_in_records_total",
-            "Records read from topics of other producers, by what became of them",
-            ["outcome"],
-            registry=self._registry,
-        )
+        registry = self._registry = program_registry()
+        self.ready = gauge("foresend_ready", registry)
+        self.accepted = counter("foresend_events_accepted_total", registry)
+        self.refused = counter("foresend_events_refused_total", registry)
+        self.webhooks = counter("foresend_webhooks_total", registry)
+        self.requests = counter("foresend_collect_requests_total", registry)
+        self.acknowledge = histogram("foresend_collect_acknowledge_seconds", registry)
+        self.pending = gauge("foresend_collect_pending_bytes", registry)
+        self.mapped = counter("foresend_kafka_in_records_total", registry)
+        self.erasures = counter("foresend_erasures_asked_total", registry)
+        self.mail = MailMeter(registry)
 
     def page(self) -> bytes:
         """All of them, as Prometheus reads them."""
-        return generate_latest(self._registry)
+        return page_of(self._registry)

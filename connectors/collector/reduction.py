@@ -8,9 +8,11 @@ import msgspec
 
 from connectors.collector.demographics import AGE_BAND, COUNTRY, REGION, age_band, coarse_place, place_name
 from connectors.collector.identifying_text import cleaned_text
+from connectors.collector.items import ItemRules
 from connectors.collector.meanings import Meaning, Meanings
 from connectors.mappings.events import SENDER_KINDS
 from schemas.events import DEPTH_MAX, Event, EventKind
+from schemas.library import ConsentSettings
 
 _V4_BITS = 24
 _V6_BITS = 48
@@ -37,12 +39,23 @@ class Rules:
     kept       names of traits
     bands      names of traits that are a date of birth or an age, beside those known as such
     sensitive  names dropped wherever they stand, beside those known as such
+    items      which events tell of a catalogue's items: they are no person's
+    consent    what consent objects mean; by it rights are found, nothing is reduced
     """
 
-    def __init__(self, kept: Iterable[str] = (), bands: Iterable[str] = (), sensitive: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        kept: Iterable[str] = (),
+        bands: Iterable[str] = (),
+        sensitive: Iterable[str] = (),
+        items: ItemRules | None = None,
+        consent: ConsentSettings | None = None,
+    ) -> None:
         self.kept = _BASIC_TRAITS.union(kept)
         self.bands = frozenset(bands)
         self.meanings = Meanings(sensitive)
+        self.items = items or ItemRules()
+        self.consent = consent or ConsentSettings()
 
 
 ONLY_BASICS = Rules()

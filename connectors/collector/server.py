@@ -5,7 +5,8 @@ import contextlib
 import logging
 import signal
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import uvicorn
@@ -18,6 +19,7 @@ from connectors.collector.heart import beat
 from connectors.collector.kafka_in import KafkaIn, Understand, mapped, relayed
 from connectors.collector.keys import WriteKeys
 from connectors.collector.meters import Meters
+from connectors.collector.rights_used import GatewayOwner, Nobody, Owner
 from connectors.collector.threads import in_daemon_thread
 from connectors.collector.web.door import WebDoor
 from connectors.collector.world_tail import WorldTail
@@ -28,6 +30,7 @@ from connectors.kafka.topics import ensure_topics
 from connectors.mappings.events import EventMaker
 from connectors.webhooks.intake import Webhooks
 from schemas.errors import BrokerUnavailable, ConfigError
+from schemas.ids import WorkspaceId
 from schemas.topics import RELAYS
 
 STOP_GRACE_S = 8
@@ -65,6 +68,9 @@ class CollectorOrder:
     secret: bytes = b""
     """The installation's; with none no list of the erased is kept, and nothing is swept."""
     job_group: str = ""
+    gateway: str = ""
+    """Where rights must hold before they are acknowledged; empty: nobody is asked."""
+    gateway_keys: Mapping[WorkspaceId, str] = field(default_factory=dict, repr=False)
 
 
 def run_collector(order: CollectorOrder) -> None:
@@ -116,6 +122,7 @@ class _Collector:
             rules_of=self._tail.rules.of,
             webhooks=self._order.webhooks,
             listed=self._listed,
+            owner=self._owner(),
         )
         server = uvicorn.Server(
             uvicorn.Config(
@@ -140,6 +147,15 @@ class _Collector:
                 await parts
         finally:
             await self._stop(log)
+
+    def _owner(self) -> Owner:
+        if self._order.gateway:
+            return GatewayOwner(self._order.gateway, self._order.gateway_keys)
+        _log.warning(
+            "no gateway is set (FORESEND_COLLECT_GATEWAY): unsubscriptions, withdrawals and erasures are acknowledged "
+            "when Kafka has them, and hold once the job has answered"
+        )
+        return Nobody()
 
     async def _run_parts(self, log: EventLog, server: uvicorn.Server) -> None:
         """Everything behind HTTP, which answers 503 until this is up."""

@@ -2,8 +2,11 @@
 
 import logging
 
+from connectors.collector.items import ItemRules
 from connectors.collector.reduction import ONLY_BASICS, Rules
 from schemas.codec import decode
+from schemas.condition_values import Root
+from schemas.conditions import Condition, read_condition
 from schemas.errors import SchemaError, StateError
 from schemas.ids import WorkspaceId
 from schemas.keys import split_key
@@ -35,7 +38,16 @@ class WorkspaceRules:
 
 
 def rules_of(release: Release) -> Rules:
-    """What a release says: its settings, the fields that its templates show, and the traits that its models look at."""
+    """What a release says: its settings, and the traits that its templates show, its conditions and models look at."""
+    items = ItemRules(release.settings.catalogues, release.settings.link_hosts)
     traits, learning = release.settings.traits, release.settings.learning
-    fields = {field.name for template in release.templates for field in template.fields}
-    return Rules(fields.union(traits.kept, learning.facts, learning.number_traits), traits.bands, traits.sensitive)
+    shown = {field.name for template in release.templates for field in template.fields}
+    kept = shown.union(traits.kept, learning.facts, learning.number_traits, _asked(release))
+    return Rules(kept, traits.bands, traits.sensitive, items, release.settings.consent)
+
+
+def _asked(release: Release) -> set[str]:
+    """The traits that conditions ask for. What cannot be read is another's to refuse."""
+    texts = {variant.when for template in release.templates for slot in template.slots for variant in slot.variants}
+    found = [read_condition(text, release.settings.declared) for text in texts if text]
+    return {name for one in found if isinstance(one, Condition) for name in one.names_of(Root.TRAITS)}

@@ -15,8 +15,9 @@ _LOCAL = re.compile(r"[^\s\x00-\x1f\x7f<>,;\"@\ud800-\udfff]+")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PHONE = re.compile(r"\+?[0-9]{6,15}", re.ASCII)
 """At most 15 digits (E.164)."""
-_USER_PREFIX = "address-"
-_USER_HEX = 32
+ADDRESS_PREFIX = "address-"
+"""Begins the id of somebody of whom nothing but an address is known."""
+_NAME_HEX = 32
 
 
 def normalised_email(text: str) -> str | None:
@@ -59,8 +60,16 @@ def address_user(secret: bytes, address: str) -> UserId:
     found = normalised_email(address)
     if found is None:
         raise SchemaError(Reason.WRONG_TYPE, "expected an e-mail address, got none")
-    digest = hmac.new(secret, b"email|" + found.lower().encode(), sha256).hexdigest()
-    return UserId(f"{_USER_PREFIX}{digest[:_USER_HEX]}")
+    return UserId(f"{ADDRESS_PREFIX}{address_name(secret, 'email', found)}")
+
+
+def address_name(secret: bytes, channel: str, address: str) -> str:
+    """What an address is called where it must not stand itself: an HMAC of channel and normalised address.
+
+    The id of somebody of whom only the address is known is made of the same.
+    """
+    text = normalised_email(address) or address if channel == "email" else address
+    return hmac.new(secret, f"{channel}|{text.lower()}".encode(errors="replace"), sha256).hexdigest()[:_NAME_HEX]
 
 
 def _ascii_domain(domain: str) -> str | None:

@@ -28,7 +28,7 @@ class Import:
     def contact(self, user: UserId, change: ContactChange, anonymous: bool = False) -> Event:
         """One change. It happens now, whenever the permission was given: `at_ms` of the change tells that."""
         properties = msgspec.to_builtins(change)
-        is_dated = change.granted is not None
+        is_dated = change.granted is not None or change.lift
         named = properties if is_dated else {name: value for name, value in properties.items() if name != "at_ms"}
         return self._event(
             user, EventKind.CONTACT, msgspec.json.encode(named), properties=properties, anonymous=anonymous
@@ -37,6 +37,12 @@ class Import:
     def suppressed(self, address: str, change: ContactChange) -> Event:
         """A suppression of somebody of whom only the address is known; it goes on to the person once one is."""
         return self.contact(address_user(self.secret, address), change, anonymous=True)
+
+    def lifted(self, address: str, user: UserId | None) -> list[Event]:
+        """Ends the bounces of an address, and of somebody who has it; who is linked to it is told anyway."""
+        change = ContactChange(channel="email", at_ms=self.now_ms, lift=True)
+        found = [self.contact(address_user(self.secret, address), change, anonymous=True)]
+        return found if user is None else [*found, self.contact(user, change)]
 
     def link(self, user: UserId, address: str) -> Event:
         """What a mail provider tells of an address is this person's."""

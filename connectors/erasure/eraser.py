@@ -4,7 +4,6 @@ import logging
 import threading
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from connectors.erasure.erased import Erased, read_erased
@@ -12,8 +11,9 @@ from connectors.erasure.sweep import SWEPT, sweep
 from connectors.kafka.clients import make_consumer
 from connectors.kafka.log_reader import GroupProgress
 from connectors.kafka.partitioning import event_partition
+from connectors.kafka.reader_thread import ReaderThread
 from connectors.kafka.settings import KafkaSettings
-from schemas.errors import BrokerUnavailable, StateError
+from schemas.errors import StateError
 from schemas.topics import ERASED, EVENTS, Topic
 
 GROUP = "foresend-eraser"
@@ -38,8 +38,7 @@ class Eraser:
         self._settings = settings
         self._secret = secret
         self._job_group = job_group
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="eraser", daemon=True)
+        self._thread = ReaderThread("eraser", self._read_on, retry_s=RETRY_S, stop_s=STOP_S)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -47,16 +46,7 @@ class Eraser:
 
     def stop(self) -> None:
         """Stop; a sweep under way is done again by the next that starts."""
-        self._stop.set()
-        self._thread.join(STOP_S)
-
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._read_on()
-            except (BrokerUnavailable, KafkaError) as error:
-                _log.warning("erasures wait: %s", type(error).__name__)
-                self._stop.wait(RETRY_S)
+        self._thread.stop()
 
     def _read_on(self) -> None:
         consumer: KafkaConsumer = make_consumer(
@@ -68,12 +58,12 @@ class Eraser:
         )
         try:
             consumer.subscribe([ERASED.name])
-            while not self._stop.is_set():
+            while not self._thread.stopping.is_set():
                 for part, records in consumer.poll(timeout_ms=POLL_MS).items():
                     for record in records:
                         if record.value is not None:
                             self._erase(record.key or b"", record.value)
-                        if self._stop.is_set():
+                        if self._thread.stopping.is_set():
                             return
                         consumer.commit({part: OffsetAndMetadata(record.offset + 1)})
         finally:
@@ -85,7 +75,7 @@ class Eraser:
         except StateError as error:
             _log.error("a row of the topic erased was passed over: %s", error)
             return
-        if wait_until_applied(self._settings, self._job_group, erased, self._stop):
+        if wait_until_applied(self._settings, self._job_group, erased, self._thread.stopping):
             found = {topic.name: sweep(self._settings, topic, erased.workspace, erased.user) for topic in SWEPT}
             _log.info("swept one erased person: %s", ", ".join(f"{count} in {name}" for name, count in found.items()))
 

@@ -3,8 +3,22 @@
 from datetime import UTC, datetime
 
 from connectors.gateway.answers import Answer, json_body
+from connectors.gateway.reads import Reads
+from connectors.gateway.routing import Request, Right, Route
 from schemas.ids import UserId, WorkspaceId
 from schemas.profiles import FeatureValue, ToldProfile
+
+
+def feature_routes(reads: Reads) -> list[Route]:
+    """`GET /v1/users/{user}/features`."""
+
+    async def features(request: Request) -> Answer:
+        reads.require_ready()
+        user = UserId(request.id("user"))
+        return features_answer(request.workspace, user, reads.profile(request.workspace, user), reads.now_ms())
+
+    path = ("v1", "users", "{user}", "features")
+    return [Route("GET", path, Right.READ, features, about="What is known of a person, and how old it is")]
 
 
 def features_answer(workspace: WorkspaceId, user: UserId, told: ToldProfile, now_ms: int) -> Answer:

@@ -1,64 +1,68 @@
 """A read: which message a user gets, from what is in the cache at this moment. No prediction, no rendering."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple
 
 import msgspec
 
-from connectors.cache.releases import OpenRelease, Releases
+from connectors.cache.exposures import Drawn, exposure_row
+from connectors.cache.items import Items
+from connectors.cache.releases import Releases
 from connectors.cache.rows import OutboxRow, Sent, Served
 from connectors.cache.store import CacheStore
-from connectors.gateway.events import NO_DECISION, exposure_row, features_refresh_row, refresh_row
+from connectors.delivery.rights import Rights
+from connectors.gateway.choosing import UNKNOWN, Choosing, Chosen, Progress, fallback_of, gone
+from connectors.gateway.events import features_refresh_row
 from connectors.gateway.marks import LOOK_MARKS, MarkFiller
-from connectors.gateway.problems import Problem, not_found, not_ready
-from connectors.gateway.refreshes import RefreshLimit
-from connectors.kafka.partitioning import partition_of_key
+from connectors.gateway.problems import OTHER_NODE, Problem, not_found, not_ready
+from connectors.kafka.partitioning import event_partition
 from schemas.codec import decode
-from schemas.decisions import Communication, Decision, Rendered
-from schemas.draws import draw, renormalise
-from schemas.errors import StateCorrupt
-from schemas.ids import Locale, SendId, TemplateName, UserId, WorkspaceId
+from schemas.decisions import Decision, Rendered
+from schemas.draws import draw
+from schemas.ids import SendId, TemplateName, UserId, WorkspaceId
 from schemas.keys import communication_key, user_key
 from schemas.profiles import ToldProfile
-from schemas.topics import COMMUNICATIONS, PARTITIONS, PROFILES, Topic
-from schemas.worlds import WorldRef
-from templates.send_marks import fill
+from schemas.topics import PARTITIONS
+from templates.assembly import Opened
+from templates.send_marks import Whole
+from templates.skeletons import InJson
 
 TOLD_MS = 1_000
 """What was told less than this ago is of just now."""
 OUTBOX_ROWS_MAX = 1_000_000
 """No draws beyond it: exposures wait on this disk while Kafka is away, and disks end."""
-UNKNOWN = "unknown"
-"""Nothing is known of the user: no state is made for him, no refresh, no exposure."""
-MISSING = "missing"
-EXPIRED = "expired"
-CORRUPT = "corrupt"
-RELEASE = "release_not_here"
-REFRESHED = frozenset({MISSING, EXPIRED, CORRUPT})
-"""Why a fallback is served though a render would help."""
+
+NotHere = Callable[[WorkspaceId, UserId], Problem]
 
 
-class Progress(Protocol):
-    """How far this node has read the topics."""
+def lone(workspace: WorkspaceId, user: UserId) -> Problem:
+    """What a caller is told where nobody has said who the other nodes are."""
+    detail = f"partition {event_partition(workspace, user)} is held by another node"
+    return Problem(HTTPStatus.MISDIRECTED_REQUEST, OTHER_NODE, detail)
 
-    is_ready: bool
-    world: WorldRef
 
-
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """One answered read: what is served, and the message with its send marks filled.
 
+    whole     the message; or what it is joined of, where that is wanted
+    marks     for its send marks, where it is not joined yet
+    in_json   HTML and text as JSON holds them, where these were joined
     decision  what the user's entry holds at this moment; None where there is no entry, and for a send that is
               answered again, which may have been drawn from an older one
     """
 
     workspace: WorkspaceId
     served: Served
-    message: Rendered
+    whole: Rendered | Opened | Whole
     decision: Decision | None
+    marks: Mapping[str, str] = LOOK_MARKS
+    in_json: InJson | None = None
+
+    @property
+    def message(self) -> Rendered:
+        """The message, whole."""
+        return self.whole if isinstance(self.whole, Rendered) else self.whole.filled(self.marks)
 
     @property
     def source(self) -> str:
@@ -66,30 +70,13 @@ class Read:
         return "fallback" if self.served.candidate < 0 else "entry"
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What stands in the cache for a user and template. `entry`: not None means it can be drawn from."""
-
-    entry: Communication | None
-    locale: Locale
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    served: Served
-    release: OpenRelease
-    unfilled: Rendered
-    decision: Decision | None
-
-
-Pick = Callable[[Sequence[float]], int]
-
-
 class Reads:
     """Answers reads, from the event loop's thread alone: nothing in here waits, so a draw is never interleaved.
 
-    partitions  of `communications` and `profiles` that this node holds
+    partitions  of persons that this node holds
+    items       of catalogues; None: there are none
+    not_here    what a caller is told of a person whom another node holds
+    choosing    what grants of delivery choose by, too
     """
 
     def __init__(
@@ -101,6 +88,8 @@ class Reads:
         *,
         partitions: Collection[int],
         clock_ms: Callable[[], int],
+        items: Items | None = None,
+        not_here: NotHere = lone,
     ) -> None:
         self._store = store
         self._releases = releases
@@ -108,7 +97,9 @@ class Reads:
         self._marks = marks
         self._partitions = None if len(partitions) == PARTITIONS else frozenset(partitions)
         self._clock_ms = clock_ms
-        self._refreshes = RefreshLimit()
+        self._not_here = not_here
+        self._rights = Rights(store)
+        self.choosing = Choosing(store, releases, progress, clock_ms=clock_ms, items=items)
 
     def now_ms(self) -> int:
         """The time by which this node answers."""
@@ -148,22 +139,30 @@ class Reads:
         send_id: SendId,
         given: Mapping[str, str],
     ) -> Read:
-        key = self._check(workspace, template, user)
+        self._require_held(workspace, user)
         sent = self._store.sent(workspace, send_id)
         if sent is not None:
             return self._repeat(workspace, sent, template, user)
         if self._store.outbox_rows >= OUTBOX_ROWS_MAX:
             raise not_ready("the outbox is full: Kafka has not answered for a long time")
-        chosen = self._choose(workspace, template, user, key, lambda odds: draw(odds, send_id))
+        chosen = self.choosing.choose(workspace, template, user, lambda odds: draw(odds, send_id))
         marks = self._marks.marks(workspace, send_id, chosen.served, given)
         served = msgspec.structs.replace(chosen.served, marks=marks)
-        message = fill(chosen.unfilled, chosen.release.release.mark_prefix, marks)
-        rows = self._refresh_rows(workspace, key, served)
+        # Before the send is remembered: what cannot be joined was never drawn.
+        read = joined(workspace, served, chosen.unfilled, chosen.decision)
+        self._store.remember_send(workspace, send_id, served, self._told(workspace, send_id, chosen, served))
+        return read
+
+    def _told(self, workspace: WorkspaceId, send_id: SendId, chosen: Chosen, served: Served) -> list[OutboxRow | Drawn]:
+        """What is told of a draw: of a candidate as it was, and the exposure is made of that later."""
+        world = self.choosing.world_of(chosen.decision)
+        if chosen.packed:
+            odds = served.probabilities
+            return [Drawn(workspace, send_id, served.at_ms, world, served.candidate, odds, chosen.packed)]
+        rows: list[OutboxRow | Drawn] = [*self.choosing.refresh_rows(workspace, served)]
         if served.reason != UNKNOWN:
-            world = self._world_of(chosen.decision)
             rows.append(exposure_row(workspace, send_id, served, chosen.decision, world))
-        self._store.remember_send(workspace, send_id, served, rows)
-        return Read(workspace, served, message, chosen.decision)
+        return rows
 
     def look(self, workspace: WorkspaceId, template: TemplateName, user: UserId, candidate: int | None) -> Read:
         """Show a candidate, the likeliest one that is valid unless told which. Never an exposure.
@@ -171,12 +170,12 @@ class Reads:
         Raises:
             Problem: there is no answer with a message.
         """
-        key = self._check(workspace, template, user)
-        chosen = self._choose(workspace, template, user, key, lambda odds: _pick(odds, candidate))
-        rows = self._refresh_rows(workspace, key, chosen.served)
+        self._require_held(workspace, user)
+        chosen = self.choosing.choose(workspace, template, user, lambda odds: _pick(odds, candidate))
+        rows = self.choosing.refresh_rows(workspace, chosen.served)
         if rows:
             self._store.commit(self._store.batch(), rows)
-        message = fill(chosen.unfilled, chosen.release.release.mark_prefix, LOOK_MARKS)
+        message = chosen.unfilled.filled(LOOK_MARKS)
         return Read(workspace, chosen.served, message, chosen.decision)
 
     def profile(self, workspace: WorkspaceId, user: UserId) -> ToldProfile:
@@ -186,16 +185,19 @@ class Reads:
             Problem: nothing is, or the person was erased.
         """
         key = user_key(workspace, user)
-        self._require_held(key, PROFILES)
+        self._require_held(workspace, user)
         packed = self._store.profile(key)
         if packed is None:
             self._ask_to_tell(workspace, user, key)
             # A rebuild drops rows after `is_ready` is taken back: what is not here may be so only for now.
             self.require_ready()
             if self._store.is_profile_erased(workspace, user):
-                raise _gone()
+                raise gone()
             raise not_found("unknown_user", "expected a person of whom something is known")
         told = decode(ToldProfile, packed)
+        heeded = self._rights.at_draw(workspace, user)
+        if heeded is not None and heeded.is_gone(told.version):
+            raise gone()
         if self._clock_ms() - told.at_ms > TOLD_MS:
             self._ask_to_tell(workspace, user, key)
         return told
@@ -204,24 +206,17 @@ class Reads:
         """Nobody is asked for who is not known: it would make state of any id that is typed in."""
         newest = self._releases.newest(workspace)
         keys = [communication_key(workspace, name, user) for name in newest.templates] if newest else []
-        is_known = self._store.profile(key) is not None or any(self._store.entries(keys))
+        is_known = (
+            self._store.profile(key) is not None or any(self._store.entries(keys)) or any(self._store.evicted(keys))
+        )
         now_ms = self._clock_ms()
-        if is_known and self._refreshes.allows(key, now_ms):
+        if is_known and self.choosing.allows_refresh(key, now_ms):
             row = features_refresh_row(workspace, user, now_ms, self._progress.world)
             self._store.commit(self._store.batch(), [row])
 
-    def _require_held(self, key: bytes, topic: Topic) -> None:
-        if self._partitions is not None and partition_of_key(key) not in self._partitions:
-            raise Problem(
-                HTTPStatus.MISDIRECTED_REQUEST,
-                "other_partition",
-                f"partition {partition_of_key(key)} of {topic.name} is held by another node",
-            )
-
-    def _check(self, workspace: WorkspaceId, template: TemplateName, user: UserId) -> bytes:
-        key = communication_key(workspace, template, user)
-        self._require_held(key, COMMUNICATIONS)
-        return key
+    def _require_held(self, workspace: WorkspaceId, user: UserId) -> None:
+        if self._partitions is not None and event_partition(workspace, user) not in self._partitions:
+            raise self._not_here(workspace, user)
 
     def _repeat(self, workspace: WorkspaceId, send: Sent, template: TemplateName, user: UserId) -> Read:
         """The answer that a send was given before, to the byte."""
@@ -233,120 +228,42 @@ class Reads:
             )
         # Also after the grave is gone, and when the user came back. Mutant: draw anew; then
         # `test_what_was_sent_before_an_erasure_stays_gone_when_the_user_comes_back` fails.
-        if sent is None:
-            raise _gone()
+        if sent is None or self._is_of_old_life(workspace, user, sent.at_ms):
+            raise gone()
+        return self._again(workspace, sent)
+
+    def message(self, workspace: WorkspaceId, user: UserId, send_id: SendId) -> Rendered | None:
+        """What was drawn for a send, once more; None where it is not remembered, or of somebody erased."""
+        found = self._store.sent(workspace, send_id)
+        is_own = found is not None and found.person == self._store.names.person(workspace, user)
+        if found is None or found.served is None or not is_own:
+            return None
+        if self._is_of_old_life(workspace, user, found.served.at_ms):
+            return None
+        return self._again(workspace, found.served).message
+
+    def _is_of_old_life(self, workspace: WorkspaceId, user: UserId, at_ms: int) -> bool:
+        """Whether it was sent before an erasure that was asked for here, and of which the job may not know yet."""
+        heeded = self._rights.at_draw(workspace, user)
+        if heeded is None or not heeded.is_erased:
+            return False
+        return heeded.grave is None or at_ms <= heeded.grave.erased_ms
+
+    def _again(self, workspace: WorkspaceId, sent: Served) -> Read:
+        template = sent.template
         release = self._releases.find(workspace, sent.release)
         if release is None:
             raise not_ready("the release of this send has not been read yet")
-        unfilled = release.opener.open(sent.body) if sent.body else _fallback(release, template, sent.locale)[1]
-        return Read(workspace, sent, fill(unfilled, release.release.mark_prefix, sent.marks), None)
-
-    def _choose(self, workspace: WorkspaceId, template: TemplateName, user: UserId, key: bytes, pick: Pick) -> _Chosen:
-        newest = self._releases.newest(workspace)
-        if newest is None:
-            raise not_found("no_release", "expected a release of this workspace, there is none yet")
-        if template not in newest.templates:
-            raise not_found("no_template", "expected a template of the workspace's newest release")
-        now_ms = self._clock_ms()
-        found = self._find(workspace, user, key, newest)
-        reason = found.reason
-        decision = found.entry.decision if found.entry else None
-        if found.entry is not None and decision is not None:
-            chosen = self._candidate(found.entry, decision, now_ms, pick)
-            if isinstance(chosen, _Chosen):
-                return chosen
-            reason = chosen
-        locale, message = _fallback(newest, template, found.locale)
-        served = Served(
-            template=template,
-            user=user,
-            at_ms=now_ms,
-            release=newest.release.id,
-            locale=locale,
-            decision=decision.id if decision else NO_DECISION,
-            reason=reason,
-            candidate=-1,
-            propensity=1.0,
-            probabilities=(),
-            variants={},
-            body=b"",
-            marks={},
-        )
-        return _Chosen(served, newest, message, decision)
-
-    def _candidate(self, entry: Communication, decision: Decision, now_ms: int, pick: Pick) -> _Chosen | str:
-        """One of the entry's candidates, or why none of them can be served."""
-        release = self._releases.find(decision.workspace, decision.release)
-        if release is None:
-            return RELEASE
-        # Mutant: take every candidate for valid; then `test_an_expired_candidate_is_never_drawn` fails.
-        valid = [until_ms == 0 or now_ms < until_ms for until_ms in entry.valid_until_ms]
-        odds = renormalise([candidate.probability for candidate in decision.candidates], valid)
-        if not odds:
-            return EXPIRED
-        index = pick(odds)
-        try:
-            message = release.opener.open(entry.bodies[index])
-        except StateCorrupt:
-            return CORRUPT
-        variants = decision.variants_of(index)
-        served = Served(
-            template=decision.template,
-            user=decision.user,
-            at_ms=now_ms,
-            release=decision.release,
-            locale=decision.locale,
-            decision=decision.id,
-            reason="",
-            candidate=index,
-            propensity=odds[index],
-            probabilities=odds,
-            variants={slot.slot: variant for slot, variant in zip(decision.slots, variants, strict=True)},
-            body=entry.bodies[index],
-            marks={},
-        )
-        return _Chosen(served, release, message, decision)
-
-    def _find(self, workspace: WorkspaceId, user: UserId, key: bytes, newest: OpenRelease) -> _Found:
-        """The entry of a user and template; where there is none, whether the user is known at all."""
-        default = newest.release.settings.default_locale
-        packed = self._store.entry(key)
-        if packed is not None:
-            entry = decode(Communication, packed)
-            if entry.withheld:
-                return _Found(None, default, entry.withheld)
-            if entry.decision is None:
-                raise StateCorrupt("expected an entry with a decision, or with why there is none")
-            return _Found(entry, entry.decision.locale, "")
-        others = self._store.entries([communication_key(workspace, name, user) for name in newest.templates])
-        # A rebuild drops entries after `is_ready` is taken back: what is not here may be so only for now.
-        if not self._progress.is_ready:
-            raise not_ready("this node is reading the topics anew")
-        if self._store.is_erased(workspace, user):
-            raise _gone()
-        known = [decode(Communication, other) for other in others if other is not None]
-        if not known:
-            return _Found(None, default, UNKNOWN)
-        if known[0].withheld:
-            return _Found(None, default, known[0].withheld)
-        return _Found(None, known[0].decision.locale if known[0].decision else default, MISSING)
-
-    def _refresh_rows(self, workspace: WorkspaceId, key: bytes, served: Served) -> list[OutboxRow]:
-        if served.reason in REFRESHED and self._refreshes.allows(key, served.at_ms):
-            return [refresh_row(workspace, served, self._progress.world)]
-        return []
-
-    def _world_of(self, decision: Decision | None) -> WorldRef:
-        """What this node knows; at least what the decision was made with, which may be ahead of it."""
-        world = self._progress.world
-        return world.join(decision.world) if decision else world
+        if sent.body:
+            return joined(workspace, sent, release.opener.open(sent.body, template, sent.locale), None)
+        return joined(workspace, sent, fallback_of(release, template, sent.locale)[1], None)
 
 
-def _fallback(release: OpenRelease, template: TemplateName, locale: Locale) -> tuple[Locale, Rendered]:
-    found = release.fallback(template, locale)
-    if found is None:
-        raise not_found("no_fallback", "expected the release to hold a fallback of this template")
-    return found
+def joined(workspace: WorkspaceId, served: Served, unfilled: Opened | Whole, decision: Decision | None) -> Read:
+    """The answer to a draw: mostly JSON, so joined as that."""
+    in_json = unfilled.filled_in_json(served.marks) if isinstance(unfilled, Opened) else None
+    whole = unfilled if in_json is not None else unfilled.filled(served.marks)
+    return Read(workspace, served, whole, decision, served.marks, in_json)
 
 
 def _pick(odds: Sequence[float], candidate: int | None) -> int:
@@ -355,7 +272,3 @@ def _pick(odds: Sequence[float], candidate: int | None) -> int:
     if not 0 <= candidate < len(odds) or odds[candidate] == 0:
         raise not_found("no_candidate", f"expected a valid candidate below {len(odds)}, got {candidate}")
     return candidate
-
-
-def _gone() -> Problem:
-    return Problem(HTTPStatus.GONE, "erased", "this user was erased")

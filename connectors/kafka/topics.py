@@ -8,7 +8,7 @@ from kafka.errors import NoError, TopicAlreadyExistsError
 from connectors.kafka.clients import admin, broker_errors, make_consumer
 from connectors.kafka.settings import KafkaSettings
 from schemas.errors import ConfigError
-from schemas.topics import LIBRARY, MODELS, TOPICS, Topic
+from schemas.topics import CATALOGUE, LIBRARY, MODELS, TOPICS, Topic
 from schemas.worlds import WorldRef
 
 
@@ -78,4 +78,4 @@ def current_world(settings: KafkaSettings) -> WorldRef:
     Raises:
         BrokerUnavailable: Kafka does not answer, or a topic does not exist.
     """
-    return WorldRef(end_offsets(settings, LIBRARY)[0], end_offsets(settings, MODELS)[0])
+    return WorldRef(*[end_offsets(settings, topic)[0] for topic in (LIBRARY, MODELS, CATALOGUE)])

@@ -12,8 +12,9 @@ from connectors.collector.record_ids import new_record_id
 from connectors.kafka.dead_letters import code_version, dead_letter_record
 from connectors.kafka.event_records import event_record
 from connectors.kafka.partitioning import partition_of_key
-from connectors.webhooks.cutting import Piece, cut
-from connectors.webhooks.mapping import ProviderMapping, providers
+from connectors.metrics.mail import MailCounts, mail_event
+from connectors.webhooks.cutting import cut
+from connectors.webhooks.mapping import providers
 from connectors.webhooks.normalising import Receipt, normalised
 from connectors.webhooks.verifying import Request, Verified, Verifier
 from schemas.codec import encode
@@ -43,6 +44,7 @@ class Heard:
     received_ms: int
     records: list[Outgoing] = field(default_factory=list)
     accepted: int = 0
+    mail: MailCounts = field(default_factory=MailCounts)
     refused: list[Reason] = field(default_factory=list)
     error: SchemaError | None = None
     """Why the whole body is of no use."""
@@ -113,12 +115,15 @@ class Webhooks:
         mapping = self._mappings[heard.provider]
         for piece in cut(payload, mapping):
             try:
-                found = _records(piece, mapping, receipt)
+                event = normalised(piece, mapping, receipt)
+                found = [] if event is None else [Outgoing(EVENTS.name, *event_record(event))]
             except SchemaError as error:
                 heard.refuse(piece.raw, error)
             else:
                 heard.records += found
                 heard.accepted += len(found)
+                if event is not None:
+                    heard.mail[mail_event(event.name, event.properties)] += 1
 
 
 def _parsed(body: bytes) -> tuple[Any, SchemaError | None]:
@@ -136,8 +141,3 @@ def _raw(heard: Heard, headers: Mapping[bytes, bytes], body: bytes) -> Outgoing:
     key = webhook_key(heard.workspace, heard.provider, new_record_id(heard.received_ms))
     value = encode(RawWebhook(heard.received_ms, heard.provider, told, body))
     return Outgoing(WEBHOOKS.name, partition_of_key(key, WEBHOOKS.partitions), key, value)
-
-
-def _records(piece: Piece, mapping: ProviderMapping, receipt: Receipt) -> list[Outgoing]:
-    event = normalised(piece, mapping, receipt)
-    return [] if event is None else [Outgoing(EVENTS.name, *event_record(event))]

@@ -53,6 +53,7 @@ async def answer_webhook(
 
 def _count(heard: Heard, meters: Meters) -> None:
     meters.accepted.labels(heard.workspace).inc(heard.accepted)
+    meters.mail.add(heard.workspace, heard.mail)
     meters.webhooks.labels(heard.provider, "accepted").inc(heard.accepted)
     for reason in heard.refused:
         meters.refused.labels(reason.value).inc()

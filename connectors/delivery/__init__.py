@@ -1,0 +1,1 @@
+"""Delivery: who may be written to, what is granted, and the channels that send it: never twice, never to another."""

@@ -1,0 +1,1 @@
+"""What programs tell on `/metrics`: one table of it, and what every program tells alike."""
