@@ -2,32 +2,46 @@
 
 import argparse
 import importlib
-import logging
 import sys
 from types import ModuleType
 
+from foresend.logs import start_logging
 from schemas.errors import ConfigError, PersonalizationError
 
 COMMANDS = {
     "demo": "foresend.commands.demo",
+    "doctor": "foresend.commands.doctor",
     "bench": "foresend.commands.bench",
     "collect": "foresend.commands.collect",
     "job": "foresend.commands.job",
     "serve": "foresend.commands.serve",
+    "inbound": "foresend.commands.inbound",
+    "deliver": "foresend.commands.deliver",
+    "campaign": "foresend.commands.campaign",
+    "send": "foresend.commands.send",
+    "sends": "foresend.commands.sends",
+    "keys": "foresend.commands.keys",
+    "init": "foresend.commands.init",
     "validate": "foresend.commands.validate",
+    "compile": "foresend.commands.compile",
+    "preview": "foresend.commands.preview",
     "release": "foresend.commands.release",
+    "template": "foresend.commands.template",
     "models": "foresend.commands.models",
     "train": "foresend.commands.train",
     "features": "foresend.commands.features",
     "explain": "foresend.commands.explain",
     "contacts": "foresend.commands.contacts",
+    "catalogue": "foresend.commands.catalogue",
     "evaluate": "foresend.commands.evaluate",
     "replay": "foresend.commands.replay",
     "verify": "foresend.commands.verify",
+    "cache": "foresend.commands.cache",
     "agents": "foresend.commands.agents",
     "events": "foresend.commands.events",
     "erase": "foresend.commands.erase",
     "export": "foresend.commands.export",
+    "size": "foresend.commands.size",
     "local": "foresend.local.command",
 }
 """Each command's module, imported only when the command is called: it has `add_parser` and `run`."""
@@ -41,11 +55,10 @@ def main(argv: list[str] | None = None) -> int:
     Figures go to standard output, everything else to standard error.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.ERROR)
     parser, modules = _parser(arguments)
     parsed = parser.parse_args(arguments)
     try:
+        start_logging(program=parsed.command)
         code: int = modules[parsed.command].run(parsed)
     except ConfigError as error:
         for problem in error.problems:

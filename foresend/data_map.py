@@ -6,15 +6,14 @@
 from collections.abc import Iterable, Sequence
 
 from connectors.cache.families import FAMILIES
-from flink_jobs.cells import CELLS
-from flink_jobs.population.cells import POPULATION_CELLS
+from flink_jobs.cells import CELLS, POPULATION_CELLS
 from schemas.topics import TOPICS
 
 HEAD = """# Data map
 
 Every place where data is kept: what for, for how long, whether it is of persons, and how a person is erased from it.
 This page is written by `python -m foresend.data_map` from the tables that the programs themselves use
-(`schemas/topics.py`, `flink_jobs/cells.py`, `flink_jobs/population/cells.py`, `connectors/cache/families.py`); a place
+(`schemas/topics.py`, `flink_jobs/cells.py`, `connectors/cache/families.py`); a place
 that says no purpose, retention or erasure fails the build. What never comes this far is told in
 [reduction](reduction.md).
 """
@@ -37,13 +36,30 @@ ELSEWHERE = (
         "delete them; after a restore from one: `foresend erase --reapply`",
     ),
     (
+        "damaged caches: `quarantine-…` in a node's folder",
+        "to find out what damaged them",
+        "one at most, for 7 days at most",
+        "the next erasure of anybody removes them",
+    ),
+    (
+        "copies by `foresend cache backup`",
+        "to restore a node",
+        "as long as their operator keeps them",
+        "delete them; a node that starts on one reads every erasure since, or everything anew, before it answers",
+    ),
+    (
         "logs of all programs",
         "to mend what is broken",
         "the operator's rule",
         "they hold no person; a test searches them",
     ),
     ("metrics", "to see how it goes", "Prometheus's rule", "labels name workspaces and reasons, never a person"),
-    ("dictionaries of releases", "compression", "as the release", "made of sample people only: they hold nobody"),
+    (
+        "pieces and dictionaries of releases",
+        "what messages are made of",
+        "as the release",
+        "made of the workspace and its sample people only: they hold nobody",
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """Erasing a person on request: ask for it, wait until it is done, look once more, and say in writing what was found."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,15 +11,16 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from connectors.collector.record_ids import new_record_id
+from connectors.collector.rights_used import GatewayOwner, UsedRight
 from connectors.erasure.erased import Erased, erased_record, read_erased, user_hmac
 from connectors.erasure.eraser import wait_until_applied
 from connectors.erasure.sweep import SWEPT, living_records, sweep
+from connectors.http.client import HttpClient, HttpUnavailable
 from connectors.kafka.clients import broker_errors, make_producer
 from connectors.kafka.event_records import event_record
 from connectors.kafka.log_reader import newest_of, read_log
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import current_world
-from foresend.http_client import HttpClient, HttpUnavailable
 from schemas import topics
 from schemas.codec import decode
 from schemas.errors import ConfigError
@@ -26,10 +28,11 @@ from schemas.events import Event, EventKind
 from schemas.ids import EventId, UserId, WorkspaceId
 from schemas.keys import user_key
 from schemas.profiles import ToldProfile
+from schemas.rights import Asked, RightKind
 from schemas.versions import TOMBSTONE_AFTER_MS
 
 ACKNOWLEDGE_S = 30.0
-HTTP_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ class Installation:
 
     source     the topic that the job reads
     job_group  the group under which it says how far it has come
-    gateway    address of a gateway, empty: the cache is not asked
-    api_key    for it
+    gateway    address of a gateway: erasures hold there before anything else, and it is asked what it still knows;
+               empty: neither
+    api_key    for it, with the rights `rights` and `read`
     """
 
     kafka: KafkaSettings
@@ -86,10 +90,12 @@ def erase(
     wait_s  how long the job may take until a checkpoint of it knows
 
     Raises:
+        OwnerUnavailable: the gateway that is named did not say that it holds there; nothing was asked for, do it again.
         BrokerUnavailable: Kafka does not answer; do it again.
     """
     requested_ms = clock_ms()
     ids = [user, *_linked(where, workspace, user)]
+    _hold(where, workspace, ids, requested_ms)
     _ask(where, [Erased(workspace, one, requested_ms) for one in ids])
     is_applied = all(
         wait_until_applied(
@@ -126,6 +132,24 @@ def reapply(where: Installation, clock_ms: Callable[[], int]) -> int:
     listed = [read_erased(where.secret, key, value) for key, value in rows.items()]
     _ask(where, [one._replace(at_ms=clock_ms()) for one in listed])
     return len(listed)
+
+
+def _hold(where: Installation, workspace: WorkspaceId, ids: Sequence[UserId], at_ms: int) -> None:
+    """Have the erasure hold at the node that acts for each id: from then on nothing is sent to the person."""
+    if not where.gateway:
+        return
+    _gateway_of(where)
+    asked = Asked(RightKind.ERASE, at_ms)
+    keys = {workspace: where.api_key} if where.api_key else {}
+
+    async def ask() -> None:
+        owner = GatewayOwner(where.gateway, keys)
+        try:
+            await owner.ask([UsedRight(workspace, one, asked) for one in ids])
+        finally:
+            owner.close()
+
+    asyncio.run(ask())
 
 
 def _linked(where: Installation, workspace: WorkspaceId, user: UserId) -> tuple[UserId, ...]:
@@ -214,16 +238,22 @@ def _found_in_cache(where: Installation, ids: Sequence[UserId]) -> int | None:
 
 
 async def _known(where: Installation, ids: Sequence[UserId]) -> int:
-    parts = urlsplit(where.gateway)
-    if parts.scheme != "http" or not parts.hostname:
-        raise ConfigError(f"--gateway: expected an address as http://127.0.0.1:8090, got {where.gateway!r}")
+    host, port, tls = _gateway_of(where)
     headers = [("authorization", f"Bearer {where.api_key}")] if where.api_key else []
     known = 0
-    async with HttpClient(parts.hostname, parts.port or HTTP_PORT) as client:
+    async with HttpClient(host, port, tls=tls) as client:
         for one in ids:
             reply = await client.request("GET", f"/v1/users/{quote(one, safe='')}/features", headers=headers)
             known += reply.status not in (HTTPStatus.GONE, HTTPStatus.NOT_FOUND)
     return known
+
+
+def _gateway_of(where: Installation) -> tuple[str, int, ssl.SSLContext | None]:
+    parts = urlsplit(where.gateway)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"--gateway: expected an address as http://127.0.0.1:8090, got {where.gateway!r}")
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    return parts.hostname, parts.port or (HTTP_PORT if tls is None else HTTPS_PORT), tls
 
 
 def _text(at_ms: int) -> str:

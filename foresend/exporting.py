@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from connectors.cache.releases import OpenRelease
+from connectors.gateway.marks import LOOK_MARKS
 from connectors.kafka.log_reader import newest_of, read_log
 from connectors.kafka.partitioning import event_partition
 from connectors.kafka.settings import KafkaSettings
@@ -64,7 +65,7 @@ def _messages(kafka: KafkaSettings, workspace: WorkspaceId, ids: set[UserId]) ->
         if decision is None or release is None:
             continue
         for body, candidate in zip(entry.bodies, decision.candidates, strict=True):
-            message = release.opener.open(body)
+            message = release.opener.open(body, decision.template, decision.locale).filled(LOOK_MARKS)
             found.append({
                 "template": decision.template,
                 "probability": candidate.probability,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from foresend.http_client import Client, HttpUnavailable
+from connectors.http.client import Client, HttpUnavailable
 from schemas.ids import FieldName, TemplateName, UserId
 from schemas.library import Release, Template
 
@@ -118,4 +118,5 @@ def _shows(release: Release, template: Template, field: FieldName) -> bool:
     """Whether the field is printed in the language of people who have told none."""
     layout = release.layouts[template.layouts[release.settings.default_locale]]
     printed = rf"\{{\{{[^}}]*\bfields\.{re.escape(field)}\b"
-    return any(re.search(printed, part) for part in (layout.html, layout.text, layout.subject, layout.preheader))
+    parts = (layout.html, layout.text, layout.subject, layout.preheader, layout.block)
+    return any(re.search(printed, part) for part in parts)

@@ -19,15 +19,21 @@ def job_order(
     secret: bytes = b"",
 ) -> JobOrder:
     """What to hand to Flink's client: the job's file, and its settings in a file that only we can read."""
-    settings = {"kafka": msgspec.to_builtins(kafka), "source": source, "group": group_of(source), "secret": secret}
-    folder.mkdir(parents=True, exist_ok=True)
-    settings_file = folder.resolve() / f"settings-{source}.json"
-    settings_file.touch(mode=0o600)
-    settings_file.write_bytes(msgspec.json.encode(settings))
+    settings_file = write_settings(folder.resolve() / f"settings-{source}.json", kafka, source, secret)
     found = importlib.util.find_spec("flink_jobs.personalize.job")
     if found is None or found.origin is None:
         raise ConfigError("expected the package flink_jobs to be installed, found none; run `make setup`")
     return JobOrder(Path(found.origin), [str(settings_file)], parallelism, savepoint)
+
+
+def write_settings(file: Path, kafka: KafkaSettings, source: str, secret: bytes = b"") -> Path:
+    """What the job must be told (`flink_jobs.personalize.job.JobSettings`), in a file that only we can read."""
+    settings = {"kafka": msgspec.to_builtins(kafka), "source": source, "group": group_of(source), "secret": secret}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_bytes(msgspec.json.encode(settings))
+    return file
 
 
 def group_of(source: str) -> str:

@@ -1,14 +1,14 @@
 """Hold the cache against the truth: a plain fold of the log."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from connectors.cache.store import CacheReader
+from connectors.cache.reader import CacheReader
 from connectors.kafka.log_reader import read_log
 from connectors.kafka.settings import KafkaSettings
 from flink_jobs.personalize.oracle import Oracle
@@ -34,6 +34,7 @@ class VerifyFigures:
     stale      there with a lower version than expected
     different  there with the expected or a higher version, but other bytes
     foreign    there and not expected, or holding somebody else's message
+    evicted    expected, and known to have made room or ended: no fault
 
     What is told of each person (`profiles`) is compared like the messages, and its faults count alike.
     """
@@ -45,6 +46,7 @@ class VerifyFigures:
     stale: int
     different: int
     foreign: int
+    evicted: int = 0
 
     @property
     def is_equal(self) -> bool:
@@ -86,6 +88,7 @@ def compare(
     cached: Iterable[tuple[bytes, bytes]],
     expected_profiles: Rows | None = None,
     cached_profiles: Iterable[tuple[bytes, bytes]] = (),
+    is_evicted: Callable[[bytes], bool] = lambda _: False,
 ) -> VerifyFigures:
     """Compare entry by entry, byte by byte. A grave counts as nothing there."""
     entries = _Comparison(Communication, expected)
@@ -93,14 +96,17 @@ def compare(
     entries.take(cached)
     profiles.take(cached_profiles)
     faults = entries.faults + profiles.faults
+    absent = entries.living.keys() - entries.found
+    evicted = sum(map(is_evicted, absent))
     return VerifyFigures(
         users=len({(parts[0], parts[2]) for parts in (split_key(key, 3) for key in entries.living)}),
         communications=len(entries.living),
         profiles=len(profiles.living),
-        missing=len(entries.living.keys() - entries.found) + len(profiles.living.keys() - profiles.found),
+        missing=len(absent) - evicted + len(profiles.living.keys() - profiles.found),
         stale=faults["stale"],
         different=faults["different"],
         foreign=faults["foreign"],
+        evicted=evicted,
     )
 
 

@@ -19,7 +19,8 @@ from connectors.kafka.partitioning import partition_of_key
 from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
-from foresend.bench.figures import Run, percentile
+from foresend.bench.cache_day import Timed, day, disk_bytes, figures, read_figures, read_one, reads_of_a_day
+from foresend.bench.figures import Run
 from foresend.bench.filling import MODEL_PEOPLE_MAX, entries_of, fill
 from foresend.bench.people import ModelPerson, model_people, user_number
 from foresend.bench.programs import scratch, wait_for
@@ -27,14 +28,12 @@ from foresend.bench.sizes import size
 from foresend.bench.telling import Tell
 from foresend.bench.writing import Record, write_records
 from foresend.local.broker import Broker
-from schemas.codec import decode
-from schemas.decisions import Communication
 from schemas.keys import communication_key
 from schemas.library import Release
 from schemas.topics import COMMUNICATIONS, PARTITIONS
 from templates.compiler import compile_release
 from templates.send_marks import Opener
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 REBUILD_S = 3_600.0
 STOP_S = 30.0
@@ -46,6 +45,8 @@ class CacheSizes:
 
     users: int = size(100_000, "users, each with an entry of every template")
     reads: int = size(100_000, "reads of one candidate, uniformly at random")
+    limit: bool = size(False, "also a day under a limit of a quarter of the bytes; reads are told of it")
+    day_reads: int = size(1_000_000, "reads of that day")
     runs: int = size(1, "medians are told of so many runs")
     workspace: Path = size(SAMPLE, "the workspace whose messages are cached")
 
@@ -63,7 +64,7 @@ class _Setting:
 
 def measure(sizes: CacheSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     """One line: filled directly, read after a restart, and rebuilt from the topic as after a lost disk."""
-    release = compile_release(load(sizes.workspace))
+    release = compile_release(load_marketing(sizes.workspace))
     people = model_people(release, min(sizes.users, MODEL_PEOPLE_MAX))
     with scratch() as folder:
         tell("starting a broker ...")
@@ -88,39 +89,52 @@ def _run(setting: _Setting, entries: int, folder: Path) -> Run:
         filled = fill(folder, setting.release, setting.people, setting.sizes.users, moved)
     store = CacheStore(folder)
     try:
-        disk_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        disk, live_bytes = disk_bytes(folder), store.live.size
         setting.tell(f"reading {setting.sizes.reads} candidates ...")
-        reads_us = sorted(_reads_us(setting, store))
+        times = list(_reads(setting, store))
     finally:
         store.close()
         rmtree(folder)
     rebuild_s = _rebuild_s(setting, entries, folder)
     rmtree(folder)
-    return Run(
-        {"users": setting.sizes.users, "entries": entries, "entry_bytes": round(filled.entry_bytes)},
-        {
-            "disk_bytes": disk_bytes,
-            "load_entries_per_s": filled.entries / filled.seconds,
-            "rebuild_entries_per_s": entries / rebuild_s,
-            "read_p50_us": percentile(reads_us, 0.5),
-            "read_p99_us": percentile(reads_us, 0.99),
-        },
-    )
+    measured = {
+        "disk_bytes": disk,
+        "load_entries_per_s": filled.entries / filled.seconds,
+        "rebuild_entries_per_s": entries / rebuild_s,
+    } | read_figures(times)
+    if setting.sizes.limit:
+        measured |= _limited(setting, entries, live_bytes // 4, folder)
+    given = {"users": setting.sizes.users, "entries": entries, "entry_bytes": round(filled.entry_bytes)}
+    return Run(given, measured)
 
 
-def _reads_us(setting: _Setting, store: CacheStore) -> Iterator[float]:
-    """How long each read took: the row, the decision in it, and one candidate's message."""
+def _limited(setting: _Setting, entries: int, limit_bytes: int, folder: Path) -> dict[str, float]:
+    """A day in a cache that has room for a quarter of the entries."""
+    with setting.tell.bar("filling a store under the limit", entries) as moved:
+        fill(folder, setting.release, setting.people, setting.sizes.users, moved, limit_bytes=limit_bytes)
+    trace = reads_of_a_day(entries, setting.sizes.day_reads)
+    store = CacheStore(folder, limit_bytes)
+    try:
+        with setting.tell.bar("living through a day", len(trace)) as moved:
+            found = day(store, setting.release, setting.people, trace, limit_bytes, moved, setting.tell)
+    finally:
+        store.close()
+        rmtree(folder)
+    return figures(found, limit_bytes)
+
+
+def _reads(setting: _Setting, store: CacheStore) -> Iterator[Timed]:
+    """How long each read took."""
     chance = Random(setting.sizes.reads)
-    opener = Opener(setting.release.dictionary)
+    opener = Opener(setting.release)
     names = [template.name for template in setting.release.templates]
     for _ in range(setting.sizes.reads):
         user = user_number(chance.randrange(setting.sizes.users))
         key = communication_key(setting.release.workspace, chance.choice(names), user)
         place = chance.random()
-        started = perf_counter()
-        entry = decode(Communication, store.entry(key) or b"")
-        opener.open(entry.bodies[int(place * len(entry.bodies))])
-        yield (perf_counter() - started) * 1e6
+        timed = read_one(store, opener, key, place)
+        if timed is not None:
+            yield timed
 
 
 def _rebuild_s(setting: _Setting, entries: int, folder: Path) -> float:

@@ -17,11 +17,11 @@ from foresend.bench.people import HISTORY_MS, SEED, START_MS
 from foresend.bench.programs import collecting, scratch
 from foresend.bench.sizes import size
 from foresend.bench.telling import Tell
-from foresend.demo.behaviour_log import behaviour_log
 from foresend.local.broker import Broker
+from foresend.simulation.behaviour_log import behaviour_log
 from schemas.library import Release
 from templates.compiler import compile_release
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 BATCH_PATH = "/v1/batch"
 BODIES = 200
@@ -42,7 +42,7 @@ class CollectorSizes:
 
 def measure(sizes: CollectorSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     """One line: a collector as `foresend collect` starts it, a broker, and a sender in a process of its own."""
-    release = compile_release(load(SAMPLE))
+    release = compile_release(load_marketing(SAMPLE))
     with scratch() as folder:
         bodies = folder / "bodies"
         bodies.write_bytes(b"\n".join(_bodies(release, sizes)))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 
 from connectors.cache.applying import Applier, LogRecord
-from connectors.cache.follower import BATCH_RECORDS, now_ms
+from connectors.cache.derived import derived_fact
+from connectors.cache.follower import CATCH_UP_RECORDS, now_ms
 from connectors.cache.meters import CacheMeters
 from connectors.cache.releases import Releases
 from connectors.cache.store import CacheStore
@@ -45,7 +46,8 @@ def topic_facts(kafka: KafkaSettings) -> dict[str, bytes]:
     """By which facts a node knows the topics that it has read for the same ones, and does not rebuild."""
     names = [COMMUNICATIONS.name, PROFILES.name, LIBRARY.name]
     with admin(kafka) as client:
-        return {f"topic_id:{one['name']}": str(one["topic_id"]).encode() for one in client.describe_topics(names)}
+        found = client.describe_topics(names)
+    return {f"topic_id:{one['name']}": str(one["topic_id"]).encode() for one in found} | derived_fact()
 
 
 def fill(
@@ -55,28 +57,33 @@ def fill(
     users: int,
     moved: Moved,
     facts: Mapping[str, bytes] = _NOTHING,
+    limit_bytes: int = 0,
 ) -> Filled:
     """Make the folder a cache that has read a release and all entries, up to offset 0 of every topic.
 
-    facts  of the topics, where a node is to start on the folder; it reads what they hold beyond that
+    facts        of the topics, where a node is to start on the folder; it reads what they hold beyond that
+    limit_bytes  of all entries; 0: none
     """
-    store = CacheStore(folder)
+    store = CacheStore(folder, limit_bytes)
     try:
-        store.forget_followed(dict(facts))
-        applier = Applier(store, Releases(store), CacheMeters(CollectorRegistry()))
+        store.forget_followed(dict(facts), unlogged=True)
+        applier = Applier(store, Releases(store), CacheMeters(CollectorRegistry()), limit_bytes)
         key = join_key(release.workspace, "0")
         applier.apply([_record(LIBRARY.name, key, encode(release))], {(LIBRARY.name, 0): 0}, now_ms())
         entries = stored_bytes = 0
         seconds = 0.0
         rest = entries_of(people, users)
-        while found := list(islice(rest, BATCH_RECORDS)):
+        while found := list(islice(rest, CATCH_UP_RECORDS)):
             records = [_record(COMMUNICATIONS.name, key, value) for key, value in found]
             started = perf_counter()
-            applier.apply(records, {(COMMUNICATIONS.name, 0): 0}, now_ms(), live=False)
+            applier.apply(records, {(COMMUNICATIONS.name, 0): 0}, now_ms(), live=False, logged=False)
             seconds += perf_counter() - started
             entries += len(found)
             stored_bytes += sum(len(value) for _, value in found)
             moved(entries)
+        started = perf_counter()
+        store.finish_unlogged()
+        seconds += perf_counter() - started
     finally:
         store.close()
     return Filled(entries, seconds, stored_bytes / entries)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 import uvloop
 
+from connectors.http.client import Client, HttpClient, HttpUnavailable
 from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
@@ -23,18 +24,17 @@ from foresend.bench.people import EVENTS_EACH, HISTORY_MS, SEED, START_MS
 from foresend.bench.programs import collecting, scratch, serving
 from foresend.bench.sizes import size
 from foresend.bench.telling import Moved, Tell
-from foresend.demo.behaviour_log import behaviour_log
 from foresend.freshness import FreshnessProbe, ProbePlace, probe_place
-from foresend.http_client import Client, HttpClient, HttpUnavailable
 from foresend.jobs import job_order
 from foresend.local.broker import Broker
 from foresend.local.mini_cluster import MiniCluster
 from foresend.local.ports import LOOPBACK
+from foresend.simulation.behaviour_log import behaviour_log
 from schemas.errors import ConfigError
 from schemas.library import Release
 from schemas.topics import EVENTS
 from templates.compiler import compile_release
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 BATCH = 10
 """Events in one request of the load: a site's servers send some at once."""
@@ -78,7 +78,7 @@ def measure(sizes: FreshnessSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     Raises:
         ConfigError: no template of the workspace shows a field to everybody.
     """
-    release = compile_release(load(sizes.workspace))
+    release = compile_release(load_marketing(sizes.workspace))
     place = probe_place(release)
     if place is None:
         raise ConfigError("expected a workspace with a template that shows a field of text to everybody, found none")

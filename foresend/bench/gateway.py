@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import islice
 from pathlib import Path
-from time import sleep
+from time import perf_counter, sleep
 
 import msgspec
 import zstandard
@@ -14,6 +14,8 @@ import zstandard
 from connectors.cache.families import ENTRIES
 from connectors.cache.follower import BATCH_RECORDS
 from connectors.cache.rocks import Database
+from connectors.gateway.keys import KeyGrant, grant_of, new_key
+from connectors.gateway.routing import Right
 from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
@@ -22,8 +24,8 @@ from foresend.bench.filling import MODEL_PEOPLE_MAX, Filled, fill, topic_facts
 from foresend.bench.load import Draws, LoadPlan, LoadResult, run_load
 from foresend.bench.naive import naive_row
 from foresend.bench.people import ModelPerson, model_people, user_number
-from foresend.bench.programs import metric, running, scratch, serving
-from foresend.bench.read_paths import KINDS, PathPlan, bare_key
+from foresend.bench.programs import metric, on_cores, running, scratch, serving
+from foresend.bench.read_paths import KINDS, PathPlan, answers_dictionary, bare_key
 from foresend.bench.sizes import size
 from foresend.bench.telling import Tell
 from foresend.local import ports
@@ -33,18 +35,23 @@ from schemas.codec import encode
 from schemas.keys import user_key
 from schemas.library import Release
 from templates.compiler import compile_release
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 GATEWAY = "gateway"
-OUTBOX_S = 5.0
+KEY = new_key()
+OUTBOX_S = 120.0
 """After the load the outbox has so long to drain before what is left in it is told."""
+ANSWER_S = 5.0
+LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
 class GatewaySizes:
     """What is served, and how it is asked for."""
 
-    users: int = size(100_000, "users, each with an entry of every template")
+    users: int = size(500_000, "users, each with an entry of every template")
+    drawn: int = size(100_000, "of them are drawn for")
+    cores: int = size(1, "cores that a server and the load on it share; Kafka has all of them")
     connections: int = size(4, "connections, each with one request under way")
     seconds: float = size(10.0, "of load on each way to answer, in one run")
     warm_up: float = size(2.0, "seconds of load before it counts")
@@ -61,21 +68,35 @@ class _Setting:
     people: list[ModelPerson]
     folder: Path
     kafka: KafkaSettings
+    grant: KeyGrant
+
+    @property
+    def drawn(self) -> int:
+        """How many users are drawn for."""
+        return min(self.sizes.users, self.sizes.drawn)
 
 
 def measure(sizes: GatewaySizes, tell: Tell) -> Iterator[Sequence[Run]]:
     """One line: draws by POST, with send marks, exposures and outbox, from a load generator in its own process."""
-    release = compile_release(load(sizes.workspace))
+    release = compile_release(load_marketing(sizes.workspace))
     people = model_people(release, min(sizes.users, MODEL_PEOPLE_MAX))
     with scratch() as folder, ExitStack() as programs:
         tell("starting a broker ...")
         kafka = KafkaSettings(programs.enter_context(Broker(folder / "broker")).bootstrap)
-        setting = _Setting(sizes, release, people, folder, kafka)
+        grant = grant_of(KEY, release.workspace, [Right.DRAW])
+        setting = _Setting(sizes, release, people, folder, kafka, grant)
         ensure_topics(kafka)
         publish_release(kafka, release)
         with tell.bar("filling the cache", sizes.users * len(release.templates)) as moved:
             filled = fill(folder / "cache", release, people, sizes.users, moved, topic_facts(kafka))
-        serve = programs.enter_context(serving(kafka.bootstrap, folder, folder / "cache"))
+        programs.enter_context(on_cores(sizes.cores))
+        own = {
+            "FORESEND_SERVE_KEYS": grant.line,
+            "FORESEND_SERVE_RATE_PER_S": "0",
+            # What is told of draws goes to Kafka when the load is over, and that is waited for.
+            "FORESEND_SERVE_GIVE_WAY_S": "60",
+        }
+        serve = programs.enter_context(serving(kafka.bootstrap, folder, folder / "cache", **own))
         tell("filling what the other ways to answer read ...")
         ports_of = {GATEWAY: serve} | _start_others(setting, programs, _answers(serve, release, people))
         yield [_run(setting, filled, ports_of, number, tell) for number in range(1, sizes.runs + 1)]
@@ -84,20 +105,20 @@ def measure(sizes: GatewaySizes, tell: Tell) -> Iterator[Sequence[Run]]:
 def _run(setting: _Setting, filled: Filled, ports_of: Mapping[str, int], number: int, tell: Tell) -> Run:
     """One turn of every way to answer, one after the other."""
     found = {}
-    outbox_left = 0
+    outbox_left, drained_s = 0, 0.0
     for kind, port in ports_of.items():
         tell(f"drawing from: {kind}, run {number} of {setting.sizes.runs} ...")
         found[kind] = _load(setting, kind, port, number)
         if kind == GATEWAY:
-            sleep(OUTBOX_S)
-            outbox_left = int(metric(port, "foresend_outbox_rows"))
+            outbox_left, drained_s = _drained(port)
     rates = {kind: result.requests_per_s for kind, result in found.items()}
     own = rates[GATEWAY]
     return Run(
         {
             "entries": filled.entries,
             "entry_bytes": round(filled.entry_bytes),
-            "users": setting.sizes.users,
+            "users": setting.drawn,
+            "cores": setting.sizes.cores,
             "answer_bytes": round(found[GATEWAY].body_bytes),
         },
         {
@@ -105,6 +126,7 @@ def _run(setting: _Setting, filled: Filled, ports_of: Mapping[str, int], number:
             "p50_ms": found[GATEWAY].p50_ms,
             "p99_ms": found[GATEWAY].p99_ms,
             "outbox_left": outbox_left,
+            "outbox_drained_s": drained_s,
             "on_demand_requests_per_s": rates["on-demand"],
             "ratio_on_demand": own / rates["on-demand"],
             "on_demand_recorded_requests_per_s": rates["recorded"],
@@ -116,16 +138,25 @@ def _run(setting: _Setting, filled: Filled, ports_of: Mapping[str, int], number:
     )
 
 
+def _drained(port: int) -> tuple[int, float]:
+    """Wait for the outbox to empty; what is left in it, and how many seconds that took."""
+    begun = perf_counter()
+    while (left := int(metric(port, "foresend_outbox_pending_records"))) and perf_counter() - begun < OUTBOX_S:
+        sleep(LOOK_S)
+    return left, perf_counter() - begun
+
+
 def _load(setting: _Setting, kind: str, port: int, number: int) -> LoadResult:
     sizes = setting.sizes
     templates = tuple(template.name for template in setting.release.templates)
     plan = LoadPlan(
         port=port,
-        asked=Draws(templates, sizes.users, f"{kind}-{number}"),
+        asked=Draws(templates, setting.drawn, f"{kind}-{number}"),
         connections=sizes.connections,
         seconds=sizes.seconds,
         warm_up_s=sizes.warm_up,
         seed=number,
+        key=KEY,
         # A fallback would be an answer too, and a quicker one.
         expected='"source":"entry"',
     )
@@ -143,7 +174,14 @@ def _start_others(setting: _Setting, programs: ExitStack, answers: Mapping[str, 
         port = found[kind] = ports.free_port()
         own = str(setting.folder / f"{kind}-store")
         plan = PathPlan(
-            kind, port, str(rows), str(release_file), str(setting.sizes.workspace.resolve()), own, setting.kafka
+            kind,
+            port,
+            str(rows),
+            str(release_file),
+            str(setting.sizes.workspace.resolve()),
+            own,
+            setting.kafka,
+            setting.grant.line,
         )
         plan_file = setting.folder / f"{kind}.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
@@ -155,7 +193,7 @@ def _start_others(setting: _Setting, programs: ExitStack, answers: Mapping[str, 
 def _rows(kind: str, setting: _Setting, answers: Mapping[str, list[bytes]]) -> Iterator[tuple[bytes, bytes]]:
     """What a way to answer reads of each user."""
     people, workspace = setting.people, setting.release.workspace
-    numbers = range(setting.sizes.users)
+    numbers = range(setting.drawn)
     if kind == "bare":
         for number in numbers:
             for template, found in answers.items():
@@ -183,15 +221,15 @@ def _answers(port: int, release: Release, people: Sequence[ModelPerson]) -> dict
     Raises:
         ProcessFailed: one was not drawn from an entry.
     """
-    raw = zstandard.ZstdCompressionDict(release.dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-    compressor = zstandard.ZstdCompressor(dict_data=raw)
-    connection = HTTPConnection(ports.LOOPBACK, port, timeout=OUTBOX_S)
+    compressor = zstandard.ZstdCompressor(dict_data=answers_dictionary(release))
+    connection = HTTPConnection(ports.LOOPBACK, port, timeout=ANSWER_S)
+    head = {"Authorization": f"Bearer {KEY}"}
     found: dict[str, list[bytes]] = {}
     try:
         for template in release.templates:
             for number in range(len(people)):
                 path = f"/v1/communications/{template.name}/{user_number(number)}"
-                connection.request("POST", path, msgspec.json.encode({"send_id": f"{template.name}-{number}"}))
+                connection.request("POST", path, msgspec.json.encode({"send_id": f"{template.name}-{number}"}), head)
                 answer = connection.getresponse().read()
                 if b'"source":"entry"' not in answer:
                     raise ProcessFailed(f"expected a message from the cache, got {answer[:200]!r}")

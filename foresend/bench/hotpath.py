@@ -30,7 +30,7 @@ from schemas.errors import ConfigError, PersonalizationError
 from schemas.library import Release
 from schemas.topics import COMMUNICATIONS, replay_topic
 from templates.compiler import compile_release
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 LOG = replace(replay_topic("bench"), partitions=1)
 SLOTS = 1
@@ -71,7 +71,7 @@ def measure(sizes: HotpathSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     Raises:
         Disagreement: after the line was told.
     """
-    release = compile_release(load(SAMPLE))
+    release = compile_release(load_marketing(SAMPLE))
     tell(f"model people live through their histories ({min(MODELS, max(sizes.users))}) ...")
     models = model_people(release, min(MODELS, max(sizes.users)))
     for users in sizes.users:

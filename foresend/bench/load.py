@@ -34,6 +34,7 @@ class LoadPlan(msgspec.Struct, frozen=True):
     """What to ask of a server on loopback: as fast as it answers, on connections that are kept.
 
     warm_up_s  asked before, and not counted
+    key        of the server's API, given as a bearer token; empty: none
     expected   must stand in the first kilobyte of every answer; empty: anything may
     """
 
@@ -44,6 +45,7 @@ class LoadPlan(msgspec.Struct, frozen=True):
     warm_up_s: float
     seed: int
     status: int = 200
+    key: str = ""
     expected: str = ""
 
 

@@ -9,13 +9,13 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
+from connectors.cache.exposures import exposure_row
 from connectors.cache.families import ENTRIES
 from connectors.cache.rocks import Database
 from connectors.cache.rows import Served
 from connectors.cache.store import CacheStore
-from connectors.gateway.events import exposure_row
 from connectors.gateway.marks import MarkFiller
-from connectors.gateway.reads import Read
+from connectors.gateway.reads import Read, joined
 from flink_jobs.worlds import make_world
 from online_models.cells import Profile
 from online_models.menus import Menu
@@ -29,7 +29,6 @@ from schemas.ids import DecisionId, SendId, SlotName, TemplateName, UserId, Work
 from schemas.keys import user_key
 from schemas.library import Release
 from schemas.worlds import WorldRef
-from templates.send_marks import fill
 
 WORLD = WorldRef(1, 0)
 TRIES_MAX = 100
@@ -72,7 +71,7 @@ class OnDemandReads:
         choice = _drawn(odds, menu, send_id)
         variants = [one.variants[index] for one, index in zip(scores, choice, strict=True)]
         locale = library.locale_for(of, profile.locale)
-        unfilled = library.personal(of, locale, library.fields_of(of, locale, profile.traits)).render(variants)
+        unfilled = library.personal(of, locale, library.fields_of(of, locale, profile.traits)).opened(variants)
         propensity = 1.0
         for slot, index in zip(odds, choice, strict=True):
             propensity *= slot[index]
@@ -96,7 +95,7 @@ class OnDemandReads:
             decision = _decision(workspace, served, scores, odds, choice)
             rows = [exposure_row(workspace, send_id, served, decision, WORLD)]
             self._store.remember_send(workspace, send_id, served, rows)
-        return Read(workspace, served, fill(unfilled, library.release.mark_prefix, served.marks), None)
+        return joined(workspace, served, unfilled, None)
 
     def _scores(self, menu: Menu, profile: Profile) -> list[SlotScores]:
         person = Person(profile.tags.shares(), Situation(), _NO_MODELS, b"", 0)

@@ -10,7 +10,7 @@ from flink_jobs.personalize.oracle import Oracle
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.records import InputRecord
 from flink_jobs.worlds import World, make_world
-from foresend.demo.behaviour_log import behaviour_log
+from foresend.simulation.behaviour_log import behaviour_log
 from schemas.codec import decode, encode
 from schemas.decisions import Communication
 from schemas.events import Event, encode_event

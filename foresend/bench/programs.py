@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from types import MappingProxyType
 
 from foresend import processes
 from foresend.local import ports
@@ -17,6 +18,7 @@ from schemas.errors import TransientError
 READY_S = 120.0
 ANSWER_S = 5.0
 LOOK_S = 0.02
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class NotInTime(TransientError):
@@ -32,15 +34,19 @@ def scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def running(name: str, words: Sequence[str], folder: Path, port: int) -> Iterator[processes.Child]:
+def running(
+    name: str, words: Sequence[str], folder: Path, port: int, settings: Mapping[str, str] = _NOTHING
+) -> Iterator[processes.Child]:
     """A program that answers HTTP on a port, for the length of a `with` block; ready when it begins.
 
-    words  after `python -m`
+    words     after `python -m`
+    settings  variables of the environment; no other of ours is there
 
     Raises:
         ProcessFailed: it ended, or was not ready in time.
     """
     own = {key: value for key, value in os.environ.items() if not key.startswith("FORESEND_")}
+    own |= settings
     command = [sys.executable, "-m", *words]
     child = processes.start(processes.Program(command, log=folder / f"{name}.log", environment=own))
     try:
@@ -52,11 +58,11 @@ def running(name: str, words: Sequence[str], folder: Path, port: int) -> Iterato
 
 
 @contextmanager
-def serving(bootstrap: str, folder: Path, cache: Path) -> Iterator[int]:
-    """`foresend serve` on a cache folder; its port."""
+def serving(bootstrap: str, folder: Path, cache: Path, **settings: str) -> Iterator[int]:
+    """`foresend serve` on a cache folder, with these settings in its environment; its port."""
     port = ports.free_port()
     words = ["foresend.cli", "serve", "--port", str(port), "--folder", str(cache), "--bootstrap", bootstrap]
-    with running("serve", words, folder, port):
+    with running("serve", words, folder, port, settings):
         yield port
 
 
@@ -67,6 +73,17 @@ def collecting(bootstrap: str, folder: Path, workspace: str) -> Iterator[int]:
     words = ["foresend.cli", "collect", "--port", str(port), "--workspace-id", workspace, "--bootstrap", bootstrap]
     with running("collect", words, folder, port):
         yield port
+
+
+@contextmanager
+def on_cores(count: int) -> Iterator[None]:
+    """Have programs that are started within run on so many of this machine's cores, together."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[-count:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:

@@ -23,8 +23,9 @@ from connectors.cache.meters import CacheMeters
 from connectors.cache.outbox import Outbox
 from connectors.cache.rocks import Database
 from connectors.cache.store import CacheStore
-from connectors.gateway.app import READS_PATH, Gateway, Receive, Scope, Send
-from connectors.gateway.keys import OpenDoor
+from connectors.gateway.app import Gateway, Receive, Scope, Send
+from connectors.gateway.communications import READS_PATH
+from connectors.gateway.keys import KeyGrant, Keyring
 from connectors.gateway.marks import MarkFiller
 from connectors.gateway.meters import ReadMeters
 from connectors.gateway.reads import Reads
@@ -36,7 +37,7 @@ from foresend.http_server import server_config
 from foresend.local.ports import LOOPBACK
 from schemas.codec import decode
 from schemas.library import Release
-from templates.workspace import load
+from templates.workspace import load_marketing
 
 SECRET = b"0123456789abcdef"
 KINDS = ("on-demand", "recorded", "naive", "bare")
@@ -51,6 +52,7 @@ class PathPlan(msgspec.Struct, frozen=True):
     release    file of the packed release
     workspace  folder of the workspace's sources
     own        folder for a store of its own
+    key        who may draw, as the settings of the gateway say it
     """
 
     kind: str
@@ -60,6 +62,7 @@ class PathPlan(msgspec.Struct, frozen=True):
     workspace: str
     own: str
     kafka: KafkaSettings
+    key: str
 
 
 @dataclass
@@ -73,10 +76,9 @@ class _Health:
 class Bare:
     """Fetches a compressed answer from RocksDB, opens it, sends it: the least that any cache does."""
 
-    def __init__(self, rows: Database, dictionary: bytes) -> None:
+    def __init__(self, rows: Database, release: Release) -> None:
         self._rows = rows
-        raw = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-        self._zstd = zstandard.ZstdDecompressor(dict_data=raw)
+        self._zstd = zstandard.ZstdDecompressor(dict_data=answers_dictionary(release))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,6 +92,12 @@ class Bare:
         await send({"type": "http.response.body", "body": body})
 
 
+def answers_dictionary(release: Release) -> zstandard.ZstdCompressionDict:
+    """What the answers that `Bare` sends are compressed against: whole messages of each template and language."""
+    whole = b"".join(fallback.html + fallback.text for fallback in release.fallbacks.values())
+    return zstandard.ZstdCompressionDict(whole, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
 def bare_key(template: str, user: str) -> bytes:
     """The key under which `Bare` looks for an answer: the end of the request's path."""
     return f"{template}/{user}".encode()
@@ -101,14 +109,14 @@ def main(plan_file: str) -> None:
     release = decode(Release, Path(plan.release).read_bytes())
     rows = Database(Path(plan.rows))
     if plan.kind == "bare":
-        _serve(Bare(rows, release.dictionary), plan.port)
+        _serve(Bare(rows, release), plan.port)
         return
     marks = MarkFiller(f"http://{LOOPBACK}:{plan.port}", Signer({"local": SECRET}))
     if plan.kind == "naive":
-        _serve(_gateway(NaiveReads(rows, release, load(Path(plan.workspace)), marks), release), plan.port)
+        _serve(_gateway(NaiveReads(rows, release, load_marketing(Path(plan.workspace)), marks), plan), plan.port)
         return
     with _recording(plan) as store:
-        _serve(_gateway(OnDemandReads(rows, release, marks, store), release), plan.port)
+        _serve(_gateway(OnDemandReads(rows, release, marks, store), plan), plan.port)
 
 
 @contextmanager
@@ -130,10 +138,11 @@ def _recording(plan: PathPlan) -> Iterator[CacheStore | None]:
         store.close()
 
 
-def _gateway(reads: OnDemandReads | NaiveReads, release: Release) -> Gateway:
+def _gateway(reads: OnDemandReads | NaiveReads, plan: PathPlan) -> Gateway:
     """The gateway's own application around other reads: requests are parsed and answers written the same way."""
     registry = CollectorRegistry()
-    door = OpenDoor(release.workspace, lambda: (release.workspace,))
+    digest, _, said = plan.key.partition(":")
+    door = Keyring([KeyGrant.read(digest, said)])
     return Gateway(cast("Reads", reads), door, _Health(), ReadMeters(registry), registry)
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from msgspec.structs import replace
 
+from connectors.gateway.marks import LOOK_MARKS
 from flink_jobs.worlds import World
 from foresend.bench.figures import Run
 from foresend.bench.people import SEED, OneWorld, model_people
@@ -27,9 +28,10 @@ from templates.compiler import compile_release
 from templates.expressions import Fault
 from templates.library import Library
 from templates.mjml_source import compile_mjml
+from templates.send_marks import Opener
 from templates.sources import LocaleSource, TemplateSource, Workspace
 from templates.text_part import text_part
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 LAYOUT_KEY = "bench"
 LAYOUTS_MAX = 50
@@ -48,7 +50,7 @@ class RenderSizes:
 
 def measure(sizes: RenderSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     """One line for the whole workspace: means over its templates and languages."""
-    workspace = load(sizes.workspace)
+    workspace = load_marketing(sizes.workspace)
     release = compile_release(workspace)
     world = OneWorld(release).world
     tell(f"rendering messages of {sizes.people} made-up people ...")
@@ -56,16 +58,32 @@ def measure(sizes: RenderSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     given = {
         "candidates": max(len(entry.bodies) for entry in entries),
         "entry_bytes": round(mean(len(encode(entry)) for entry in entries)),
+        "largest_entry_bytes": _largest_entry_bytes(entries),
         "html_bytes": round(mean(_html_bytes(world.library, sizes.combinations))),
     }
     numbers = count()
     runs = []
     for _ in range(sizes.runs):
         layout_us = _layout_us(workspace, release, numbers, min(LAYOUTS_MAX, sizes.combinations))
-        combination_us = _combination_us(world.library, sizes.combinations, numbers)
+        body_us, combination_us = _combination_us(world.library, sizes.combinations, numbers)
         select_us = _select_us(world, entries, sizes.combinations)
-        runs.append(Run(given, {"layout_us": layout_us, "combination_us": combination_us, "select_us": select_us}))
+        measured = {
+            "layout_us": layout_us,
+            "combination_us": combination_us,
+            "body_us": body_us,
+            "select_us": select_us,
+        }
+        runs.append(Run(given, measured))
     yield runs
+
+
+def _largest_entry_bytes(entries: Sequence[Communication]) -> int:
+    """The mean size of the entries of one template, of that whose are largest."""
+    sizes: dict[str, list[int]] = {}
+    for entry in entries:
+        if entry.decision is not None:
+            sizes.setdefault(entry.decision.template, []).append(len(encode(entry)))
+    return round(max(mean(of_template) for of_template in sizes.values()))
 
 
 def _layout_us(workspace: Workspace, release: Release, numbers: Iterator[int], times: int) -> float:
@@ -98,18 +116,32 @@ def _only(release: Release, template: Template, locale: Locale, layout: Layout) 
     one = replace(template, layouts={locale: LAYOUT_KEY})
     settings = replace(release.settings, default_locale=locale)
     return replace(
-        release, settings=settings, templates=(one,), layouts={LAYOUT_KEY: layout}, fallbacks={}, dictionary=b""
+        release,
+        settings=settings,
+        templates=(one,),
+        layouts={LAYOUT_KEY: layout},
+        fallbacks={},
+        dictionary=b"",
+        pieces={},
     )
 
 
-def _combination_us(library: Library, times: int, numbers: Iterator[int]) -> float:
-    """Mean time to render and compress a message that nobody got before: other variants, and a name of its own."""
+def _combination_us(library: Library, times: int, numbers: Iterator[int]) -> tuple[float, float]:
+    """Mean times for a message that nobody got before: other variants, and a name of its own.
+
+    From traits to the body that is stored; and to the whole message that the gateway joins of it, marks filled.
+    """
+    opener = Opener(library.release)
     wanted = list(_combinations(library, times, numbers))
     started = perf_counter()
-    for template, locale, variants, traits in wanted:
-        fields = library.fields_of(template, locale, traits)
-        library.compress(library.render(template, locale, variants, fields))
-    return (perf_counter() - started) / times * 1e6
+    bodies = [
+        library.personal(template, locale, library.fields_of(template, locale, traits)).body(variants)
+        for template, locale, variants, traits in wanted
+    ]
+    made_s = perf_counter() - started
+    for body, (template, locale, _, _) in zip(bodies, wanted, strict=True):
+        opener.open(body, template.name, locale).filled(LOOK_MARKS)
+    return made_s / times * 1e6, (perf_counter() - started) / times * 1e6
 
 
 def _html_bytes(library: Library, times: int) -> Iterator[int]:

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from foresend.bench.figures import Run
 from foresend.bench.sizes import size
 from foresend.bench.telling import Tell
-from foresend.demo.closed_loop import ClosedLoop
+from foresend.simulation.closed_loop import ClosedLoop
 from schemas.library import Release, ShiftSettings
 from schemas.topics import COMMUNICATIONS
 from templates.compiler import compile_release
-from templates.workspace import SAMPLE, load
+from templates.workspace import SAMPLE, load_marketing
 
 SEEDS_FROM = 1
 SCALES = (0.0, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -47,7 +47,7 @@ class _Lived:
 
 def measure(sizes: ShiftSizes, tell: Tell) -> Iterator[Sequence[Run]]:
     """One line for each setting, beside the one under which everything that moves is rendered."""
-    release = compile_release(load(SAMPLE))
+    release = compile_release(load_marketing(SAMPLE))
     seeds = range(SEEDS_FROM, SEEDS_FROM + sizes.runs)
     every = [_lived(release, ShiftSettings(0.0, 0.0, 0.0), sizes, seed) for seed in seeds]
     for shift in settings():
@@ -70,7 +70,7 @@ def settings() -> Iterator[ShiftSettings]:
 
 def _lived(release: Release, shift: ShiftSettings, sizes: ShiftSizes, seed: int) -> _Lived:
     moved = replace(release, settings=replace(release.settings, shift=shift))
-    loop = ClosedLoop.of(moved, people=sizes.people, seed=seed)
+    loop = ClosedLoop(moved, people=sizes.people, seed=seed)
     figures = loop.run(sizes.seconds)
     personal, _, best_fixed, _ = loop.simulation.scoreboard.mean_chances()
     return _Lived(figures.sends, loop.oracle.writes[COMMUNICATIONS.name], personal, best_fixed)

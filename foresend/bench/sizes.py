@@ -22,6 +22,9 @@ def add_sizes(parser: ArgumentParser, kind: type[Any]) -> None:
         repeats = isinstance(default, tuple)
         told = ", ".join(map(str, default)) if repeats else default
         about = one.metadata.get(_ABOUT, "")
+        if hints[one.name] is bool:
+            parser.add_argument(f"--{one.name.replace('_', '-')}", action="store_const", const=True, help=about)
+            continue
         parser.add_argument(
             f"--{one.name.replace('_', '-')}",
             action="append" if repeats else "store",

@@ -19,7 +19,7 @@ from flink_jobs.personalize.state import UserState
 from flink_jobs.personalize.step import next_deadline_ms
 from foresend.bench.people import HISTORY_MS, SEED, START_MS, OneWorld, records_of, user_number
 from foresend.bench.writing import Record
-from foresend.demo.behaviour_log import behaviour_log
+from foresend.simulation.behaviour_log import behaviour_log
 from schemas.events import Event, encode_event
 from schemas.ids import EventId, RecordId, UserId
 from schemas.keys import event_key, user_key

@@ -32,6 +32,9 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument(
         "--kafka-instance", metavar="NAME", help="this collector's own name in the group, if it has one"
     )
+    parser.add_argument(
+        "--gateway", metavar="URL", help="a node of `foresend serve`: rights hold there before they are acknowledged"
+    )
     add_kafka_arguments(parser)
 
 
@@ -55,6 +58,7 @@ def settings_of(arguments: Namespace) -> CollectSettings:
         "kafka_mapping": arguments.mapping,
         "kafka_group": arguments.kafka_group,
         "kafka_instance": arguments.kafka_instance,
+        "gateway": arguments.gateway,
         "kafka.bootstrap": arguments.bootstrap,
     }
     return load(CollectSettings, "collect", environment=os.environ, file=arguments.settings, given=given)
@@ -79,6 +83,8 @@ def order_of(settings: CollectSettings) -> CollectorOrder:
         webhooks=webhooks_of(settings.webhooks.secrets(), secret),
         secret=secret,
         job_group=group_of(EVENTS.name),
+        gateway=settings.gateway,
+        gateway_keys=settings.key_by_workspace,
     )
 
 

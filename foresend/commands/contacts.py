@@ -1,4 +1,4 @@
-"""`foresend contacts import`: addresses, permission with its proof, and suppression, from a file."""
+"""`foresend contacts`: addresses, permission with its proof, and suppression from a file; and the end of bounces."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from connectors.contacts.addresses import normalised_email
 from connectors.contacts.events import Import
 from connectors.contacts.files import COLUMNS
 from connectors.contacts.importing import (
@@ -30,10 +31,11 @@ from foresend.settings.kafka import add_kafka_arguments, kafka_settings
 from foresend.settings.loading import load
 from schemas.errors import ConfigError
 from schemas.events import Event
-from schemas.ids import WorkspaceId
+from schemas.ids import UserId, WorkspaceId
 from schemas.worlds import WorldRef
 
 ROWS_BETWEEN_REPORTS = 200
+SAME_SECRET = "set FORESEND_INSTALLATION_SECRET to the same as the collector's"  # noqa: S105 - how, not one
 
 
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
@@ -55,9 +57,36 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     one.add_argument("--dry-run", action="store_true", help="only tell what is wrong with the file; needs no Kafka")
     one.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     add_kafka_arguments(one)
+    lift = actions.add_parser("lift", help="an address that bounced may be written to again")
+    lift.add_argument("address", metavar="ADDRESS")
+    lift.add_argument("--workspace-id", required=True, help="whose contact it is")
+    lift.add_argument("--user", help="who has it now, if that person was not imported")
+    add_kafka_arguments(lift)
 
 
 def run(arguments: Namespace) -> int:
+    """Do what was asked; of an import 0 where something of every row was imported, 1 where some rows were refused."""
+    return _lift(arguments) if arguments.action == "lift" else _run_import(arguments)
+
+
+def _lift(arguments: Namespace) -> int:
+    """Have an address be written to again, by the job, seconds later. What its owner wished holds on."""
+    secret = _installation(arguments).secret_bytes
+    if not secret:
+        raise ConfigError(f"installation.secret: is needed to name an address; {SAME_SECRET}")
+    if normalised_email(arguments.address) is None:
+        raise ConfigError("contacts lift: expected an e-mail address")
+    settings = kafka_settings(arguments)
+    ensure_topics(settings)
+    order = Import(WorkspaceId(arguments.workspace_id), current_world(settings), now_ms(), secret)
+    with EventWriter(settings) as send:
+        for event in order.lifted(arguments.address, arguments.user and UserId(arguments.user)):
+            send(event)
+    print("its bounces are over; a wish of its owner is not", file=sys.stderr)
+    return 0
+
+
+def _run_import(arguments: Namespace) -> int:
     """Import; 0 where something of every row was, 1 where some rows were refused."""
     secret = _secret(arguments)
     started = time.monotonic()
@@ -93,18 +122,21 @@ def _checked(event: Event) -> None:
 
 def _secret(arguments: Namespace) -> bytes:
     """The installation's secret; a suppression list cannot do without, for it knows people by their address only."""
-    settings = load(InstallationSettings, "installation", environment=os.environ, file=arguments.settings)
+    settings = _installation(arguments)
     if settings.secret:
         return settings.secret_bytes
-    how = "set FORESEND_INSTALLATION_SECRET to the same as the collector's"
     if arguments.suppression:
-        raise ConfigError(f"installation.secret: is needed for a list of addresses; {how}")
+        raise ConfigError(f"installation.secret: is needed for a list of addresses; {SAME_SECRET}")
     print(
         f"foresend: without installation.secret what mail providers tell of these addresses will not be found to "
-        f"be these people's; {how}",
+        f"be these people's; {SAME_SECRET}",
         file=sys.stderr,
     )
     return b""
+
+
+def _installation(arguments: Namespace) -> InstallationSettings:
+    return load(InstallationSettings, "installation", environment=os.environ, file=arguments.settings)
 
 
 def _column(text: str) -> tuple[str, str]:

@@ -28,7 +28,12 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("--reapply", action="store_true", help="after a restore: ask again for everybody on the list")
     parser.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help="how long the job may take")
     parser.add_argument("--source", default=topics.EVENTS.name, help="topic that the job reads (default: %(default)s)")
-    parser.add_argument("--gateway", default="", metavar="URL", help="also ask this gateway what it still knows")
+    parser.add_argument(
+        "--gateway",
+        default="",
+        metavar="URL",
+        help="the erasure holds at this gateway first; and it is asked what it still knows",
+    )
     parser.add_argument("--key", default="", help="the gateway's API key, where it has one")
     parser.add_argument("--json", action="store_true", help="print the certificate as one JSON object")
     add_kafka_arguments(parser)

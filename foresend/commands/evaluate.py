@@ -13,7 +13,7 @@ from connectors.mappings.loading import load_mapping
 from foresend.environments import require
 from schemas.errors import ConfigError
 
-PARTS = ("prior", "content", "collaborative", "sequence", "stack")
+PARTS = ("prior", "content", "collaborative", "sequence", "stack", "calibration")
 
 
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
@@ -23,6 +23,10 @@ def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     progressive = actions.add_parser("progressive", help="predict, then learn: AUC, log loss, calibration")
     progressive.add_argument(
         "--ablate", action="append", choices=PARTS, default=[], metavar="PART", help="leave a part out; may be repeated"
+    )
+    ablation = actions.add_parser("ablation", help="what each part is worth: with it and without it, paired")
+    ablation.add_argument(
+        "--part", action="append", choices=PARTS, default=[], metavar="PART", help="this one; may be repeated"
     )
     actions.add_parser("ranking", help="where the true next item ranks among others")
     policy = actions.add_parser("policy", help="what choosing by the engine would have earned")
@@ -49,7 +53,9 @@ def _figures(arguments: Namespace) -> Iterable[Any]:
     """The figures of an action. Each imports what it needs: the engine takes a second to load."""
     mapping = load_mapping(arguments.mapping)
     trained = mapping.evaluation.train.parts if mapping.evaluation and mapping.evaluation.train else ()
-    if arguments.action == "progressive" and set(trained) & {"sequence"} - set(arguments.ablate):
+    if arguments.action == "ablation":
+        arguments.ablate = []
+    if arguments.action in {"progressive", "ablation"} and set(trained) & {"sequence"} - set(arguments.ablate):
         require("train", "keras")
     with _progress() as progress:
         task = progress.add_task(arguments.action, total=None)
@@ -61,6 +67,10 @@ def _figures(arguments: Namespace) -> Iterable[Any]:
             from foresend.evaluate.progressive import evaluate_progressive  # noqa: PLC0415
 
             yield evaluate_progressive(arguments.data, mapping, frozenset(arguments.ablate), told)
+        elif arguments.action == "ablation":
+            from foresend.evaluate.ablation import evaluate_ablation  # noqa: PLC0415
+
+            yield from evaluate_ablation(arguments.data, mapping, arguments.part, told)
         elif arguments.action == "ranking":
             from foresend.evaluate.ranking import evaluate_ranking  # noqa: PLC0415
 

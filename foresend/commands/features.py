@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from foresend.http_client import HttpClient, Reply
+from connectors.http.client import HttpClient, Reply
 from schemas.errors import ConfigError, TransientError
 
 DEFAULT_URL = "http://127.0.0.1:8090"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from foresend.environments import require
-from foresend.jobs import job_order
+from foresend.jobs import job_order, write_settings
 from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.mini_cluster import DEFAULT_FOLDER, MiniCluster
 from foresend.processes import exit_on_sigterm
@@ -25,21 +25,28 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--cluster", type=Path, help="submit to the standalone cluster of this folder, and return")
     parser.add_argument("--parallelism", type=int, help="with --cluster: subtasks, at most one for each task manager")
     parser.add_argument("--from-savepoint", help="savepoint or kept checkpoint to go on from")
+    parser.add_argument(
+        "--settings-to", type=Path, metavar="FILE", help="write what the job must be told, for others that submit it"
+    )
+    parser.add_argument("--metrics-port", type=int, default=0, help="of /metrics without --cluster; 0: any free one")
     add_kafka_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the job until it is stopped, or submit it."""
-    require("flink", "pyflink")
+    """Run the job until it is stopped, or submit it, or only write its settings."""
     kafka = kafka_settings(args)
     secret = secret_of(load(InstallationSettings, "installation", environment=os.environ, file=args.settings))
+    if args.settings_to:
+        write_settings(args.settings_to, kafka, args.source, secret)
+        return 0
+    require("flink", "pyflink")
     order = job_order(kafka, args.source, args.cluster or args.folder, args.parallelism, args.from_savepoint, secret)
     if args.cluster:
         job = FlinkCluster(args.cluster).submit(order)
         print(job)
         return 0
     exit_on_sigterm()
-    with MiniCluster(args.folder) as mini:
+    with MiniCluster(args.folder, metrics_port=args.metrics_port) as mini:
         job = mini.run(order)
         print(f"job {job} runs; logs in {mini.log}", file=sys.stderr)
         while (code := mini.wait(timeout_s=1.0)) is None:

@@ -1,23 +1,30 @@
-"""`foresend train`: train the sequence part on the log, judge it, and publish what is not worse."""
+"""`foresend train`: train parts of the score on the log, judge them, and publish what is not worse."""
 
 import json
 import logging
+import os
 import re
 import signal
 import sys
 import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from connectors.kafka.topics import ensure_topics
 from foresend.environments import require
+from foresend.settings.installation import InstallationSettings, secret_of
 from foresend.settings.kafka import add_kafka_arguments, kafka_settings
+from foresend.settings.loading import load as load_settings
 from foresend.settings.workspace import add_workspace_argument, workspace_folder
 from schemas import topics
 from schemas.errors import BrokerUnavailable
+from schemas.models import PartKind
 
+ALL = "all"
+LOOPBACK = "127.0.0.1"
 OUTPUT = Path(".foresend") / "train"
 SEED_MAX = 1 << 31
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -26,8 +33,17 @@ _log = logging.getLogger(__name__)
 
 def add_parser(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("train", help="train the sequence part on the log; publish what is not worse")
+    parser = subparsers.add_parser("train", help="train the trained parts on the log; publish what is not worse")
+    parser.add_argument(
+        "--part", choices=[ALL, *PartKind], default=ALL, help="which part is trained (default: %(default)s)"
+    )
     parser.add_argument("--every", type=duration_s, metavar="DURATION", help="again and again, such as 1h or 30m")
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="with --every: answer /metrics there (default: nowhere)"
+    )
+    parser.add_argument(
+        "--metrics-host", default=LOOPBACK, metavar="HOST", help="and on this address (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="the same log and seed: the same arrays")
     parser.add_argument("--source", default=topics.EVENTS.name, help="topic of events (default: %(default)s)")
     parser.add_argument(
@@ -42,37 +58,49 @@ def run(arguments: Namespace) -> int:
     """Train once; with `--every` until it is asked to stop."""
     require("train", "keras")
     # What follows needs the libraries of that environment.
+    from foresend.training.meters import TrainingMeters  # noqa: PLC0415
     from foresend.training.reading import Log, read_training  # noqa: PLC0415
-    from foresend.training.runs import Result, Training  # noqa: PLC0415
+    from foresend.training.runs import Training  # noqa: PLC0415
     from templates.workspace import load  # noqa: PLC0415
 
     kafka, workspace = kafka_settings(arguments), load(workspace_folder(arguments))
     ensure_topics(kafka)
-    training = Training(kafka, workspace.id, arguments.seed, arguments.output / workspace.id)
+    installation = load_settings(InstallationSettings, "installation", environment=os.environ, file=arguments.settings)
+    secret = secret_of(installation)
+    kinds = [*PartKind] if arguments.part == ALL else [PartKind(arguments.part)]
+    training = Training(kafka, workspace.id, arguments.seed, arguments.output / workspace.id, kinds)
+
+    meters = TrainingMeters(workspace.id)
 
     def read() -> Log:
-        return read_training(kafka, arguments.source, workspace.id, workspace.settings)
+        return read_training(kafka, arguments.source, workspace.id, workspace.settings, secret)
 
     def once() -> None:
-        _print(training.once(read), as_json=arguments.json)
-
-    def _print(result: Result | None, *, as_json: bool) -> None:
-        if result is None:
+        results = 0
+        for result in training.once(read):
+            _tell(result.figures(), as_json=arguments.json)
+            meters.trained(PartKind(result.part.kind), result.part.standing, result.seconds)
+            results += 1
+        meters.ended(results)
+        if not results:
             _log.warning("workspace %s: no examples to train on yet", workspace.id)
-            return
-        figures = result.figures()
-        words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items() if value != "")
-        print(json.dumps(figures) if as_json else words)
-        sys.stdout.flush()
 
     if arguments.every is None:
         once()
         return 0
-    _again(once, arguments.every)
+    if arguments.metrics_port is not None:
+        meters.serve(arguments.metrics_host, arguments.metrics_port)
+    _again(once, arguments.every, meters.failed)
     return 0
 
 
-def _again(once: Callable[[], None], every_s: float) -> None:
+def _tell(figures: Mapping[str, Any], *, as_json: bool) -> None:
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items() if value != "")
+    print(json.dumps(figures) if as_json else words)
+    sys.stdout.flush()
+
+
+def _again(once: Callable[[], None], every_s: float, failed: Callable[[], None]) -> None:
     """Train whenever the time has come, until a signal says stop; a broker that is away is tried again."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,6 +110,7 @@ def _again(once: Callable[[], None], every_s: float) -> None:
         try:
             once()
         except BrokerUnavailable as error:
+            failed()
             _log.warning("not trained: %s", error)
         due = max(due + every_s, time.monotonic())
         stop.wait(due - time.monotonic())

@@ -62,7 +62,13 @@ def _settled(oracle: Oracle, cache: Path) -> VerifyFigures:
     with reading(cache) as reader:
         while True:
             reader.catch_up()
-            figures = compare(oracle.communications, reader.entries(), oracle.told[PROFILES.name], reader.profiles())
+            figures = compare(
+                oracle.communications,
+                reader.entries(),
+                oracle.told[PROFILES.name],
+                reader.profiles(),
+                reader.evicted(),
+            )
             if figures.is_equal or monotonic() > deadline:
                 return figures
             sleep(AGAIN_S)

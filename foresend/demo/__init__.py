@@ -1,1 +1,1 @@
-"""The demo: simulated people with hidden tastes, and what is made of them."""
+"""The demo: simulated people, live, and what is measured of them."""

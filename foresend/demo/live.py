@@ -12,25 +12,26 @@ from typing import Any
 
 import msgspec
 
+from connectors.http.client import HttpClient, HttpUnavailable
 from foresend.demo.answers import decode_looked
 from foresend.demo.ending import Ending
+from foresend.demo.inbox.post_office import PostOffice
 from foresend.demo.measures import Chaos, Measures, Rate
 from foresend.demo.memory import resident_mb
-from foresend.demo.named import NamedPerson, introduction
 from foresend.demo.order import DemoOrder
+from foresend.demo.playground.named import NamedPerson, introduction, speaks_to
 from foresend.demo.programs import DemoPrograms
 from foresend.demo.scraping import WRITTEN, DeadLetterCount, by_label
 from foresend.demo.setup_facts import download_mb, setup_s
-from foresend.demo.simulation import Simulation
 from foresend.demo.telling import Shown, Telling
 from foresend.demo.together import together
 from foresend.demo.traffic import Traffic, message_path
 from foresend.demo.view import Moment, Setting
 from foresend.freshness import FreshnessProbe, probe_place
-from foresend.http_client import HttpClient, HttpUnavailable
 from foresend.local.flink_rest import FlinkUnavailable
 from foresend.local.ports import LOOPBACK
 from foresend.processes import Identity, ProcessFailed
+from foresend.simulation.simulation import Simulation
 from schemas.errors import BrokerUnavailable
 from schemas.library import Release
 
@@ -51,6 +52,7 @@ class LiveDemo:
 
     release  as published: at the people's pace
     named    who is introduced first
+    post     what takes mail to them
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class LiveDemo:
         simulation: Simulation,
         named: Sequence[NamedPerson],
         programs: DemoPrograms,
+        post: PostOffice,
     ) -> None:
         self._order = order
         self._release = release
         self._simulation = simulation
         self._named = named
         self._programs = programs
+        self._post = post
         self._collector = HttpClient(LOOPBACK, programs.collect_port)
         self._gateway = HttpClient(LOOPBACK, programs.serve_port, connections=32)
         self._traffic = Traffic(simulation, self._collector, self._gateway, perf_counter)
@@ -89,6 +93,7 @@ class LiveDemo:
                 raise KeyboardInterrupt
             telling.steps.done(FIRST_MESSAGE)
             telling.steps.close()
+            self._post.open(self._programs)
             self._measures = self._begin()
             show = stack.enter_context(telling.running(setting))
             letters = stack.enter_context(DeadLetterCount(self._programs.kafka))
@@ -122,7 +127,7 @@ class LiveDemo:
 
     async def _first_message(self, ending: Ending) -> None:
         """Introduce the named people, and wait until the first of them has a message of one's own."""
-        calls = [call for person in self._named for call in introduction(person, self._release.settings)]
+        calls = [call for person in self._named for call in introduction(person, self._release)]
         await self._collector.request("POST", "/v1/batch", msgspec.json.encode({"batch": calls}))
         deadline_s = perf_counter() + FIRST_MESSAGE_S
         while not (ending.asked or await self._has_message(self._named[0])):
@@ -132,13 +137,16 @@ class LiveDemo:
             await asyncio.sleep(LOOK_S)
 
     async def _has_message(self, person: NamedPerson) -> bool:
-        """Whether there is a personal message; any but the default content where no rule can make one personal."""
-        calls = introduction(person, self._release.settings)
-        reply = await self._gateway.request("GET", message_path(self._release.templates[0].name, person.user))
-        if reply.status != HTTPStatus.OK:
-            return False
-        look = decode_looked(reply.body)
-        return look.is_personal or (look.source == "entry" and not any(call["type"] == "track" for call in calls))
+        """Whether some message is personal; any but default content where what the person does can make none so."""
+        can_be_personal = speaks_to(self._release, person)
+        for template in self._release.templates:
+            reply = await self._gateway.request("GET", message_path(template.name, person.user))
+            if reply.status != HTTPStatus.OK:
+                continue
+            look = decode_looked(reply.body)
+            if look.is_personal or (look.source == "entry" and not can_be_personal):
+                return True
+        return False
 
     async def _until_end(self, ending: Ending) -> None:
         """Return once it is over; a job that was killed is waited for."""
@@ -219,7 +227,10 @@ class LiveDemo:
         if chaos is not None and at_s is not None:
             await asyncio.sleep(at_s)
             chaos.killed_at_s = perf_counter()
-            self._programs.kill_task_manager(chaos.came_back)
+            while not self._programs.kill_task_manager(chaos.came_back):
+                # Somebody has killed it from the page.
+                await asyncio.sleep(CHECK_EVERY_S)
+                chaos.killed_at_s = perf_counter()
         await asyncio.Event().wait()
 
     async def _show(self, show: Shown) -> None:

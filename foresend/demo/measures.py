@@ -7,8 +7,8 @@ from typing import Any
 
 from foresend.demo.latencies import Latencies
 from foresend.demo.memory import MemoryTrack
-from foresend.demo.scoreboard import Scoreboard
 from foresend.demo.traffic import WAITING_MAX, Traffic
+from foresend.simulation.scoreboard import Scoreboard
 
 RATE_WINDOW_S = 10.0
 

@@ -1,4 +1,4 @@
-"""The programs behind the demo, on a folder of their own that is begun empty: broker, job, serve and collect."""
+"""The programs behind the demo, on a folder of their own that is begun empty: broker, job, serve, collect, deliver."""
 
 import fcntl
 import os
@@ -9,13 +9,14 @@ from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from shutil import rmtree
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic, sleep
 from typing import Protocol, Self
 
 from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
+from connectors.metrics.metric import Program
 from foresend import processes
 from foresend.jobs import job_order
 from foresend.local import ports
@@ -24,6 +25,7 @@ from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.flink_home import FlinkHome
 from foresend.local.flink_rest import FlinkRest, FlinkUnavailable
 from foresend.local.mini_cluster import STOP_GRACE_S
+from foresend.local.scrape_targets import Target, announce, withdraw
 from foresend.settings.installation import InstallationSettings, secret_of
 from schemas import topics
 from schemas.errors import ConfigError
@@ -40,6 +42,7 @@ BROKER_HEAP_MB = 256
 """Half of what a broker gets otherwise: so little traffic needs less, and a smaller heap is full, and flat, sooner."""
 LOCK = "demo.lock"
 KAFKA, TOPICS, FLINK, JOB, SERVE, COLLECT = "Kafka", "topics, release", "Flink", "job", "serve", "collect"
+DELIVER = "deliver"
 
 
 class Steps(Protocol):
@@ -65,10 +68,21 @@ class DemoPrograms:
         self._standalone = standalone
         self._stack = ExitStack()
         self._children: dict[str, processes.Child] = {}
+        self._killing = Lock()
         self._broker_port = ports.free_port()
         self._broker = Broker(self._folder / "broker", port=self._broker_port, heap_mb=BROKER_HEAP_MB)
         self._cluster = FlinkCluster(self._folder / "cluster", task_managers=1)
-        self.collect_port = self.serve_port = 0
+        self.collect_port = self.serve_port = self._deliver_port = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it works."""
+        return self._folder
+
+    @property
+    def gateway(self) -> str:
+        """The address of `serve`."""
+        return f"http://{ports.LOOPBACK}:{self.serve_port}"
 
     @property
     def kafka(self) -> KafkaSettings:
@@ -78,8 +92,11 @@ class DemoPrograms:
     @property
     def rest(self) -> FlinkRest:
         """What Flink says."""
-        home = FlinkHome(self._folder / ("cluster" if self._standalone else "job"))
-        return FlinkRest(int(home.settings()["rest.port"]))
+        return FlinkRest(int(self._home.settings()["rest.port"]))
+
+    @property
+    def _home(self) -> FlinkHome:
+        return FlinkHome(self._folder / ("cluster" if self._standalone else "job"))
 
     def __enter__(self) -> Self:
         try:
@@ -119,23 +136,65 @@ class DemoPrograms:
             raise processes.ProcessFailed(f"the job has failed; logs in {self._folder}:\n{why}")
         return self.rest.restarts(job)
 
-    def kill_task_manager(self, back: Callable[[float], None]) -> None:
-        """SIGKILL the one task manager and start it again, in a thread of its own.
+    @property
+    def has_task_manager(self) -> bool:
+        """Whether there is a task manager that can be killed."""
+        return self._standalone
+
+    def kill_task_manager(self, back: Callable[[float], None]) -> bool:
+        """SIGKILL the one task manager and start it again, in a thread of its own; False: that is under way already.
 
         back  told, in that thread, the seconds from the kill until all of the job runs again
 
         The thread need not be waited for: what it starts ends with this process.
         """
+        if not self._killing.acquire(blocking=False):
+            return False
         Thread(target=self._kill_and_start, args=(back,), name="chaos", daemon=True).start()
+        return True
 
     def _kill_and_start(self, back: Callable[[float], None]) -> None:
-        before = self.restarts()
-        killed_s = monotonic()
-        self._cluster.kill_task_manager(1)
-        self._cluster.start_task_manager(1)
-        while not (self._job_runs() and self.restarts() > before):
-            sleep(LOOK_S)
-        back(monotonic() - killed_s)
+        with ExitStack() as stack:
+            stack.callback(self._killing.release)
+            killed_s = monotonic()
+            before = self._known_restarts()
+            self._cluster.kill_task_manager(1)
+            self._cluster.start_task_manager(1)
+            self._announce()
+            while not (self._job_runs() and self._known_restarts() > before):
+                sleep(LOOK_S)
+            back(monotonic() - killed_s)
+
+    def _known_restarts(self) -> int:
+        """0 as long as Flink does not answer: it may be too busy for it while a task manager dies."""
+        try:
+            return self.restarts()
+        except FlinkUnavailable:
+            return 0
+
+    def start_worker(self, relay_port: int, dkim: str) -> None:
+        """Start `foresend deliver`, which sends by a relay on this machine.
+
+        dkim  its setting of that name, by files in the demo's folder
+        """
+        self._deliver_port = ports.free_port()
+        told = {
+            "DELIVER_GATEWAYS": self.gateway,
+            "DELIVER_LIVE": "true",
+            "DELIVER_DKIM": dkim,
+            "DELIVER_FOLDER": str(self._folder / "mail"),
+            "DELIVER_PORT": str(self._deliver_port),
+            "SMTP_HOST": ports.LOOPBACK,
+            "SMTP_PORT": str(relay_port),
+            "SMTP_TLS": "none",
+        }
+        # Its keys are told with blanks between, so their files are named from the folder that they are in.
+        self._children[DELIVER] = self._program(DELIVER, ["deliver"], told, self._folder)
+        self._announce()
+
+    def run_command(self, name: str, words: list[str]) -> processes.Child:
+        """Start one of our own commands that ends by itself, on this Kafka; it is the caller's to wait for."""
+        return self._program(name, [*words, "--bootstrap", self.kafka.bootstrap], {})
 
     def _start(self) -> None:
         """Flink takes longest, so it begins first: by the time the job asks for its topics, they are there."""
@@ -149,7 +208,9 @@ class DemoPrograms:
         self.collect_port, self.serve_port = preferred_port(COLLECT_PORT), preferred_port(SERVE_PORT)
         serve = ["serve", "--port", str(self.serve_port), "--folder", str(self._folder / "cache")]
         self._start_child(SERVE, serve)
-        self._start_child(COLLECT, ["collect", "--port", str(self.collect_port), "--workspace-id", self._workspace])
+        collect = ["collect", "--port", str(self.collect_port), "--workspace-id", self._workspace]
+        # Who unsubscribes or is erased there is told so once it holds here.
+        self._start_child(COLLECT, [*collect, "--gateway", self.gateway])
         if self._standalone:
             with self._step(FLINK):
                 self._stack.enter_context(self._cluster)
@@ -159,6 +220,18 @@ class DemoPrograms:
             secret = secret_of(InstallationSettings())
             self._cluster.submit(job_order(self.kafka, topics.EVENTS.name, self._folder / "cluster", secret=secret))
         self._wait_ready({JOB if self._standalone else FLINK: self._job_runs})
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell a Prometheus beside our folder where all of them answer."""
+        web = {
+            Program.COLLECT: self.collect_port,
+            Program.SERVE: self.serve_port,
+            Program.DELIVER: self._deliver_port,
+        }
+        flink = self._home.metrics.running().values()
+        known = [Target(program, port) for program, port in web.items() if port]
+        announce(self._folder, [*known, *(Target(Program.JOB, port) for port in flink)])
 
     @property
     def _workspace(self) -> str:
@@ -167,11 +240,17 @@ class DemoPrograms:
     def _start_child(self, name: str, words: list[str]) -> None:
         """One of our own commands, as a process."""
         self._steps.begun(name)
+        self._children[name] = self._program(name, [*words, "--bootstrap", self.kafka.bootstrap], {})
+
+    def _program(
+        self, name: str, words: list[str], told: Mapping[str, str], folder: Path | None = None
+    ) -> processes.Child:
         # Settings of other installations that stand in the environment are not for these.
         own = {key: value for key, value in os.environ.items() if not key.startswith("FORESEND_")}
-        command = [sys.executable, "-m", "foresend.cli", *words, "--bootstrap", self.kafka.bootstrap]
+        command = [sys.executable, "-m", "foresend.cli", *words]
+        environment = own | {f"FORESEND_{key}": value for key, value in told.items()}
         log = self._folder / f"{name.lower()}.log"
-        self._children[name] = processes.start(processes.Program(command, log=log, environment=own))
+        return processes.start(processes.Program(command, log=log, environment=environment, folder=folder))
 
     def _wait_ready(self, ready: Mapping[str, Callable[[], bool]]) -> None:
         deadline = monotonic() + READY_S
@@ -204,6 +283,7 @@ class DemoPrograms:
 
     def _stop(self) -> None:
         """Those that talk to Kafka together, then Kafka: they would only wait for it."""
+        withdraw(self._folder)
         for child in self._children.values():
             child.signal(signal.SIGTERM)
         for child in self._children.values():

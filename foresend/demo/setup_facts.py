@@ -61,10 +61,10 @@ def _bytes(file: dict[str, Any]) -> int | None:
 
 
 def _tags_of(installed: Distribution) -> Iterator[str]:
-    """The tags of the wheel that was installed, as it tells them itself."""
+    """The tags of the wheel that was installed, as it tells them itself; some tell several of them in one line."""
     for line in (installed.read_text("WHEEL") or "").splitlines():
         if line.startswith("Tag: "):
-            yield line.removeprefix("Tag: ").strip()
+            yield from tags_of_file(line.removeprefix("Tag: ").strip())
 
 
 def tags_of_file(name: str) -> Iterable[str]:

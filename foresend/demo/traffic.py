@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.http.client import Client, HttpUnavailable, Reply
 from foresend.demo.answers import Drawn, decode_drawn
-from foresend.demo.simulation import Act, Occasion
 from foresend.demo.together import together
-from foresend.http_client import Client, HttpUnavailable, Reply
+from foresend.simulation.simulation import Act, Occasion
 from schemas.events import EventKind
 from schemas.ids import SendId, SlotName, TemplateName, UserId, VariantId
 

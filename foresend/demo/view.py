@@ -150,6 +150,7 @@ CAUSES = {
     "release": "there is a new release",
     "refresh": "a message was missing",
     "validity": "an offer began or ended",
+    "eligible": "other offers are for this person now",
 }
 """Reasons of the job in words."""
 

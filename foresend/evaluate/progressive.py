@@ -4,13 +4,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.mappings.model import Evaluation, Mapping
 from foresend.evaluate.driver import Driver
-from foresend.evaluate.quality import auc, auc_interval, block_auc, calibration_error, log_loss
+from foresend.evaluate.quality import Floats, auc, auc_interval, block_auc, calibration_error, log_loss
 from foresend.evaluate.rows import LoggedDecision
 from foresend.evaluate.timeline import Told, evaluation_of, timeline
 from foresend.evaluate.trainings import Trainings
@@ -40,6 +42,19 @@ class ProgressiveFigures(msgspec.Struct, frozen=True):
     train_s: float
     state_bytes_p99: float
     ablated: tuple[str, ...] = ()
+
+
+class Predictions(NamedTuple):
+    """What was told of each judged decision, in their order: each of shape (n,).
+
+    said     probability of the label
+    is_cold  whether it was one of a person's first ones
+    """
+
+    labels: Floats
+    said: Floats
+    is_cold: NDArray[np.bool_]
+    people: NDArray[np.str_]
 
 
 class _Run:
@@ -116,11 +131,23 @@ def evaluate_progressive(
 ) -> ProgressiveFigures:
     """Judge the engine on a folder.
 
-    ablate  parts that are left out: `prior`, `content`, `collaborative`, `sequence`, `stack`
+    ablate  parts that are left out: `prior`, `content`, `collaborative`, `sequence`, `stack`, `calibration`
 
     Raises:
         ConfigError: the mapping or the folder cannot be used.
     """
+    return _run(folder, mapping, ablate, progress).figures(folder.name, evaluation_of(mapping), ablate)
+
+
+def predict(folder: Path, mapping: Mapping, ablate: frozenset[str], progress: Progress) -> Predictions:
+    """What the engine tells of each judged decision of a folder; see `evaluate_progressive`."""
+    run = _run(folder, mapping, ablate, progress)
+    return Predictions(
+        np.array(run.labels), np.array(run.probabilities), np.array(run.is_cold, bool), np.array(run.people)
+    )
+
+
+def _run(folder: Path, mapping: Mapping, ablate: frozenset[str], progress: Progress) -> _Run:
     evaluation = evaluation_of(mapping)
     happenings = list(timeline(folder, mapping))
     decisions = [one for _, one in happenings if isinstance(one, LoggedDecision)]
@@ -129,4 +156,4 @@ def evaluate_progressive(
         run.take(at_ms, happening)
         if not done % PROGRESS_EVERY:
             progress(done, len(happenings))
-    return run.figures(folder.name, evaluation, ablate)
+    return run

@@ -46,10 +46,14 @@ def auc_interval(labels: Floats, scores: Floats, people: Sequence[str], seed: in
 
 def log_loss(labels: Floats, probabilities: Floats) -> float | None:
     """The mean surprise, in nats."""
-    if not len(labels):
-        return None
+    return float(surprise(labels, probabilities).mean()) if len(labels) else None
+
+
+def surprise(labels: Floats, probabilities: Floats) -> Floats:
+    """How much each label surprises, in nats: shape (n,)."""
     p = np.clip(probabilities, PROBABILITY_MIN, 1 - PROBABILITY_MIN)
-    return float(-np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p)))
+    found: Floats = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+    return found
 
 
 def calibration_error(labels: Floats, probabilities: Floats) -> float | None:

@@ -35,9 +35,8 @@ class ClassArchive:
         facts = [java.java_words(), *(_facts(Path(jar)) for jar in class_path.split(os.pathsep))]
         key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
         file = default_folder() / "archives" / f"{name}-{key}.jsa"
-        if file.exists() or not record:
+        if file.exists() or not record or not _can_be_written(file.parent):
             return ClassArchive(file, None)
-        file.parent.mkdir(parents=True, exist_ok=True)
         _sweep(file)
         return ClassArchive(file, file.with_name(f"{file.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.new"))
 
@@ -63,6 +62,15 @@ def _facts(jar: Path) -> str:
     """What changes when a jar does; Java checks the same before it uses an archive."""
     status = jar.stat()
     return f"{jar} {status.st_size} {status.st_mtime_ns}"
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Make the folder; where the environment belongs to somebody else, as in an image, there is just no archive."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _sweep(file: Path) -> None:

@@ -12,11 +12,13 @@ from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from foresend import processes
 from foresend.local import broker as local_broker
-from foresend.local import flink_cluster
+from foresend.local import flink_cluster, prometheus
 from foresend.local.broker import Broker
 from foresend.local.flink_cluster import FlinkCluster
 from foresend.local.flink_rest import FlinkUnavailable
 from foresend.local.jars import JarSet, jars
+from foresend.local.prometheus import Prometheus, find_prometheus
+from foresend.local.scrape_targets import Target, usual_targets
 from schemas.errors import ConfigError
 from schemas.topics import TOPICS
 
@@ -37,15 +39,33 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
         "--port", type=_port, default=DEFAULT_PORT, help="of the broker; 0: a free one (default: %(default)s)"
     )
     _add_folder(up, local_broker.DEFAULT_FOLDER)
+    up.add_argument("--prometheus", action="store_true", help="also start Prometheus, which scrapes every program")
+    up.add_argument(
+        "--prometheus-port",
+        type=_port,
+        default=prometheus.DEFAULT_PORT,
+        help="of its page; 0: a free one (default: %(default)s)",
+    )
+    up.add_argument(
+        "--target",
+        type=Target.read,
+        action="append",
+        default=[],
+        metavar="PROGRAM=[HOST:]PORT",
+        help="scrape a program that is not at its usual port",
+    )
+    _add_prometheus_folder(up)
     up.set_defaults(act=_up)
 
-    down = actions.add_parser("down", help="stop the broker; its data stays")
+    down = actions.add_parser("down", help="stop the broker, and Prometheus; their data stays")
     _add_folder(down, local_broker.DEFAULT_FOLDER)
+    _add_prometheus_folder(down)
     down.set_defaults(act=_down)
 
     status = actions.add_parser("status", help="what is running; exit code 1 if the broker is not")
     _add_folder(status, local_broker.DEFAULT_FOLDER)
     status.add_argument("--cluster-folder", type=Path, default=flink_cluster.DEFAULT_FOLDER)
+    _add_prometheus_folder(status)
     status.add_argument("--json", action="store_true", help="one JSON object instead of words")
     status.set_defaults(act=_status)
 
@@ -82,6 +102,10 @@ def _add_folder(parser: ArgumentParser, default: Path) -> None:
     parser.add_argument("--folder", type=Path, default=default, help="where it keeps its files (default: %(default)s)")
 
 
+def _add_prometheus_folder(parser: ArgumentParser) -> None:
+    parser.add_argument("--prometheus-folder", type=Path, default=prometheus.DEFAULT_FOLDER)
+
+
 def _port(text: str) -> int:
     number = int(text)
     if not 0 <= number < 65_536:
@@ -97,6 +121,30 @@ def _at_least_one(text: str) -> int:
 
 
 def _up(arguments: Namespace) -> int:
+    if arguments.prometheus:
+        # Told before anything runs: what is missing here is missing at once.
+        find_prometheus()
+    broker = _broker_up(arguments)
+    if arguments.prometheus:
+        _prometheus_up(arguments)
+    print(f"Kafka is up at {broker.bootstrap} (process {broker.pid}, {len(TOPICS)} topics). For the other commands:")
+    print(f"export {KAFKA_VARIABLE}={broker.bootstrap}")
+    return 0
+
+
+def _prometheus_up(arguments: Namespace) -> None:
+    """Start it, or tell the one that runs what to scrape from now on."""
+    server = Prometheus(arguments.prometheus_folder, arguments.prometheus_port, usual_targets(arguments.target))
+    if server.is_running:
+        server.tell(usual_targets(arguments.target))
+    else:
+        _say(f"Starting Prometheus in {server.folder} ...")
+        server.start(detached=True)
+    print(f"Prometheus is up at {server.url}; alerts: {server.url}/alerts")
+
+
+def _broker_up(arguments: Namespace) -> Broker:
+    """The broker, started where none runs."""
     broker = Broker(arguments.folder, arguments.port)
     found = broker.is_running
     if found and arguments.port and not broker.bootstrap.endswith(f":{arguments.port}"):
@@ -114,9 +162,7 @@ def _up(arguments: Namespace) -> int:
             with processes.uninterrupted():
                 broker.stop()
         raise
-    print(f"Kafka is up at {broker.bootstrap} (process {broker.pid}, {len(TOPICS)} topics). For the other commands:")
-    print(f"export {KAFKA_VARIABLE}={broker.bootstrap}")
-    return 0
+    return broker
 
 
 def _down(arguments: Namespace) -> int:
@@ -124,6 +170,10 @@ def _down(arguments: Namespace) -> int:
     found = broker.is_running
     broker.stop()
     print(f"Kafka in {broker.folder} is stopped." if found else f"No Kafka was running in {broker.folder}.")
+    server = Prometheus(arguments.prometheus_folder)
+    if server.is_running:
+        server.stop()
+        print(f"Prometheus in {server.folder} is stopped.")
     return 0
 
 
@@ -165,7 +215,12 @@ def _savepoint(arguments: Namespace) -> int:
 
 def _status(arguments: Namespace) -> int:
     broker, cluster = Broker(arguments.folder), FlinkCluster(arguments.cluster_folder)
-    told = {"broker": _broker_status(broker), "cluster": _cluster_status(cluster)}
+    server = Prometheus(arguments.prometheus_folder)
+    told = {
+        "broker": _broker_status(broker),
+        "cluster": _cluster_status(cluster),
+        "prometheus": {"running": True, "page": server.url} if server.is_running else {"running": False},
+    }
     if arguments.json:
         print(json.dumps(told))
     else:
@@ -197,7 +252,14 @@ def _cluster_status(cluster: FlinkCluster) -> dict[str, object]:
     except FlinkUnavailable:
         jobs = {}
     managers = len(cluster.rest.task_manager_ids())
-    return {"running": True, "folder": folder, "page": cluster.rest.url, "task_managers": managers, "jobs": jobs}
+    return {
+        "running": True,
+        "folder": folder,
+        "page": cluster.rest.url,
+        "task_managers": managers,
+        "jobs": jobs,
+        "metrics_ports": cluster.home.metrics.running(),
+    }
 
 
 def _jars(_arguments: Namespace) -> int:

@@ -106,6 +106,7 @@ class FlinkCluster:
         for child in self._children.values():
             child.kill()
         self._children.clear()
+        self.home.metrics.forget()
 
     def start_task_manager(self, number: int | None = None) -> int:
         """Start one more (or a killed one again), wait until it has registered, return its number."""
@@ -153,7 +154,7 @@ class FlinkCluster:
         work = self.home.folder / "work" / name
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        own = {"io.tmp.dirs": str(work)}
+        own = {"io.tmp.dirs": str(work)} | self.home.metrics.give(name)
         if role is Role.TASK_MANAGER:
             # New for each start: the job manager knows a killed one by its id until a heartbeat is missed.
             self._ids[name] = own["taskmanager.resource-id"] = f"{name}-{uuid.uuid4().hex[:8]}"

@@ -20,11 +20,14 @@ from ruamel.yaml import YAML
 
 from foresend.local import java, ports
 from foresend.local.class_archive import ClassArchive
+from foresend.local.flink_metrics import REPORTER, MetricsPorts
 from foresend.local.jars import RESOURCES, connector_jar
+from foresend.logs import FORMAT, JSON, TEXT
 from foresend.processes import ProcessFailed
 from schemas.errors import ConfigError
 
-LOG_SETTINGS = RESOURCES / "flink/log4j2.properties"
+LOG_SETTINGS = {TEXT: RESOURCES / "flink/log4j2.properties", JSON: RESOURCES / "flink/log4j2-json.properties"}
+"""By the format of logs."""
 RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 ANSWER_S = 60
 
@@ -56,6 +59,7 @@ SETTINGS: Mapping[str, str] = {
     "heartbeat.interval": "2 s",
     "heartbeat.timeout": "30 s",
     "cluster.evenly-spread-out-slots": "true",
+    **REPORTER,
 }
 
 
@@ -86,10 +90,14 @@ def wheel() -> Path:
 
 
 def class_path() -> str:
-    """Flink's own jars, Python's glue, and the Kafka connector, in the order of Flink's scripts (dist last)."""
+    """Flink's own jars, Python's glue, and the Kafka connector, in the order of Flink's scripts (dist last).
+
+    The reporter of metrics is a plugin elsewhere; a mini-cluster looks for reporters among its own classes only.
+    """
     lib = sorted((wheel() / "lib").glob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar.name))
     python = list((wheel() / "opt").glob("flink-python-*.jar"))
-    return os.pathsep.join(map(str, [*python, connector_jar(), *lib]))
+    reporter = list((wheel() / "plugins/metrics-prometheus").glob("flink-metrics-prometheus-*.jar"))
+    return os.pathsep.join(map(str, [*python, connector_jar(), *reporter, *lib]))
 
 
 @dataclass(frozen=True)
@@ -118,12 +126,22 @@ class FlinkHome:
         """Savepoints."""
         return self.folder / "savepoints"
 
+    @property
+    def plugins(self) -> Path:
+        """None of the wheel's: the one that is wanted is on the class path, and each costs a class loader."""
+        return self.folder / "plugins"
+
+    @property
+    def metrics(self) -> MetricsPorts:
+        """Where the programs that run from here answer Prometheus."""
+        return MetricsPorts(self.folder)
+
     def write(self, rest_port: int, rpc_port: int, settings: Mapping[str, str]) -> None:
         """Make the folders and the settings file; the given settings win over the defaults."""
-        for folder in (self.conf, self.logs, self.checkpoints, self.savepoints, self.folder / "work"):
+        for folder in (self.conf, self.logs, self.checkpoints, self.savepoints, self.plugins, self.folder / "work"):
             folder.mkdir(parents=True, exist_ok=True)
         here = {
-            "env.java.opts.all": _shipped_java_options(),
+            "env.java.opts.all": shipped_java_options(),
             "jobmanager.rpc.address": ports.LOOPBACK,
             "jobmanager.rpc.port": str(rpc_port),
             "jobmanager.bind-host": ports.LOOPBACK,
@@ -161,9 +179,10 @@ class FlinkHome:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', '')}",
             "FLINK_HOME": str(flink),
             "FLINK_CONF_DIR": str(self.conf),
-            "FLINK_LIB_DIR": str(flink / "lib"),
-            "FLINK_OPT_DIR": str(flink / "opt"),
-            "FLINK_PLUGINS_DIR": str(flink / "plugins"),
+            # Where they really lie: Flink's client follows no link, and in an image the wheel has links to them.
+            "FLINK_LIB_DIR": str((flink / "lib").resolve()),
+            "FLINK_OPT_DIR": str((flink / "opt").resolve()),
+            "FLINK_PLUGINS_DIR": str(self.plugins),
             "FLINK_BIN_DIR": str(flink / "bin"),
             "FLINK_LOG_DIR": str(self.logs),
         }
@@ -199,13 +218,13 @@ class FlinkHome:
             "-XX:+IgnoreUnrecognizedVMOptions",
             "-Djava.security.manager=allow",
             *self.settings()["env.java.opts.all"].split(),
-            f"-Dlog4j.configurationFile={LOG_SETTINGS}",
+            f"-Dlog4j.configurationFile={LOG_SETTINGS[os.environ.get(FORMAT) or TEXT]}",
             "-cp",
             class_path(),
         ]
 
 
-def _shipped_java_options() -> str:
+def shipped_java_options() -> str:
     """The `--add-opens` that Flink needs on Java 17 and later, from the wheel's own settings."""
     shipped = YAML(typ="safe").load(wheel() / "conf/config.yaml")
     return str(shipped["env"]["java"]["opts"]["all"])

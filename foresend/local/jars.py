@@ -35,11 +35,20 @@ WORDS = {
 
 
 def default_folder() -> Path:
-    """`.jars` of the checkout; for an installed package, the user's cache."""
+    """`.jars` of the checkout; for an installed package, what came with its environment, else the user's cache."""
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").exists():
         return checkout / ".jars"
-    return Path.home() / ".cache" / "foresend" / "jars"
+    # An image's environment belongs to root, and has its jars in it: deploy/docker/flink.Dockerfile.
+    shipped = Path(sys.prefix) / "share" / "foresend" / "jars"
+    return shipped if shipped.is_dir() else Path.home() / ".cache" / "foresend" / "jars"
+
+
+def folder_of(wanted: JarSet, folder: Path | None = None) -> Path:
+    """Where the jars lie, or will: their pom's hash is in the name."""
+    pom = RESOURCES / wanted / "pom.xml"
+    name = f"{wanted}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
+    return (default_folder() if folder is None else folder) / name
 
 
 def jars(wanted: JarSet, folder: Path | None = None) -> list[Path]:
@@ -48,13 +57,11 @@ def jars(wanted: JarSet, folder: Path | None = None) -> list[Path]:
     Raises:
         ConfigError: Java or Maven is missing or too old, or Maven failed.
     """
-    folder = default_folder() if folder is None else folder
-    pom = RESOURCES / wanted / "pom.xml"
-    home = folder / f"{wanted}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
+    home = folder_of(wanted, folder)
     if not home.exists():
-        with processes.exclusive(folder / f"{wanted}.lock"):
+        with processes.exclusive(home.parent / f"{wanted}.lock"):
             if not home.exists():
-                _fetch(wanted, pom, home)
+                _fetch(wanted, RESOURCES / wanted / "pom.xml", home)
     return sorted(home.glob("*.jar"))
 
 

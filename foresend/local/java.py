@@ -26,16 +26,21 @@ def find_java(environment: Mapping[str, str] = os.environ) -> str:
         ConfigError: none there, or another version.
     """
     mend = "install a JDK 17 or 21 (Debian, Ubuntu: `apt install openjdk-17-jdk-headless`) and point JAVA_HOME at it"
-    home = environment.get("JAVA_HOME")
-    java = shutil.which(f"{home}/bin/java") if home else shutil.which("java", path=environment.get("PATH"))
+    java, version = java_found(environment)
     if java is None:
+        home = environment.get("JAVA_HOME")
         where = f"at JAVA_HOME={home}" if home else "on the PATH"
         raise ConfigError(f"Java: expected version 17 or 21, found none {where}; {mend}")
-    said = _ask(java, "-version")
-    version = java_version(said)
     if version not in JAVA_VERSIONS:
         raise ConfigError(f"Java: expected version 17 or 21, found {version or 'no version'} at {java}; {mend}")
     return java
+
+
+def java_found(environment: Mapping[str, str] = os.environ) -> tuple[str | None, int | None]:
+    """The path of the Java that would be used, and its version; None where there is none of it."""
+    home = environment.get("JAVA_HOME")
+    java = shutil.which(f"{home}/bin/java") if home else shutil.which("java", path=environment.get("PATH"))
+    return java, None if java is None else java_version(_ask(java, "-version"))
 
 
 def java_words() -> str:

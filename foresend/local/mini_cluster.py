@@ -32,6 +32,7 @@ class MiniCluster:
 
     folder    settings, logs, checkpoints; a second one on it is refused
     settings  Flink settings that win over ours
+    metrics_port  where it answers Prometheus; 0: any free one
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class MiniCluster:
         folder: Path = DEFAULT_FOLDER,
         settings: Mapping[str, str] | None = None,
         heap_mb: int = DEFAULT_HEAP_MB,
+        metrics_port: int = 0,
     ) -> None:
         self.home = FlinkHome(folder.resolve())
         self._settings = {**MANAGED_MEMORY, **(settings or {})}
         self._heap_mb = heap_mb
+        self._metrics_port = metrics_port
         self._child: processes.Child | None = None
         self._archive: ClassArchive | None = None
         self._has_run = False
@@ -77,7 +80,8 @@ class MiniCluster:
         record = self.home.folder / "job.pid.json"
         with processes.exclusive(self.home.folder / "start.lock"):
             processes.clear_leftover(record, "a job")
-            self.home.write(ports.free_port(), ports.free_port(), self._settings)
+            settings = self.home.metrics.give("job", self._metrics_port) | self._settings
+            self.home.write(ports.free_port(), ports.free_port(), settings)
             if self.log.exists():
                 self.log.replace(self.log.with_name("job.previous.log"))
             # One archive serves every program of Flink's; this JVM loads the classes of them all.
@@ -111,6 +115,7 @@ class MiniCluster:
         """Stop the JVM; what was not in a checkpoint or savepoint is done again by the next run."""
         if self._child is not None:
             self._child.end(STOP_GRACE_S)
+            self.home.metrics.forget()
             self._forget(keep_archive=self._has_run)
 
     def kill(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from connectors.kafka.settings import KafkaSettings
 from foresend.settings.installation import InstallationSettings
 from foresend.settings.webhooks import WebhookSettings
+from schemas.ids import WorkspaceId
 
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+")
 _WORKSPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -26,6 +27,10 @@ class CollectSettings:
     kafka_group    the consumer group in which collectors share its partitions
     kafka_instance  a name that stays the same over restarts and that no other collector has: with it, a
                    collector that begins again goes on at once; without it, after ten seconds
+    gateway        address of a node of `foresend serve`: unsubscriptions, withdrawals and erasures hold there before
+                   they are acknowledged. Empty: they hold once the job has answered
+    gateway_key    an API key with the right `rights`, where there is one workspace
+    gateway_keys   workspace → key, where there are several
     """
 
     kafka: KafkaSettings
@@ -39,6 +44,9 @@ class CollectSettings:
     kafka_mapping: Path | None = None
     kafka_group: str = "foresend-collect"
     kafka_instance: str = ""
+    gateway: str = ""
+    gateway_key: str = field(default="", repr=False)
+    gateway_keys: dict[str, str] = field(default_factory=dict, repr=False)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     installation: InstallationSettings = field(default_factory=InstallationSettings)
 
@@ -75,6 +83,25 @@ class CollectSettings:
                 "installation.secret: is needed where webhooks are configured; "
                 "set FORESEND_INSTALLATION_SECRET=$(openssl rand -hex 32), once and for ever"
             )
+        return found + self._gateway_problems()
+
+    @property
+    def key_by_workspace(self) -> dict[WorkspaceId, str]:
+        """With which key the gateway is asked for each workspace."""
+        keys = dict.fromkeys(self._workspaces() - {""}, self.gateway_key) if self.gateway_key else {}
+        return {WorkspaceId(name): key for name, key in {**keys, **self.gateway_keys}.items()}
+
+    def _gateway_problems(self) -> list[str]:
+        if not self.gateway:
+            is_lone = bool(self.gateway_key or self.gateway_keys)
+            return ["collect.gateway: is needed beside gateway_key and gateway_keys"] if is_lone else []
+        found = []
+        if not _ORIGIN.fullmatch(self.gateway):
+            found.append("collect.gateway: expected an address as http://127.0.0.1:8090, without a path")
+        # A key is of one workspace: with another's, somebody else would be unsubscribed there.
+        without = sorted(self._workspaces() - {""} - self.gateway_keys.keys())
+        if self.gateway_key and len(self._workspaces() - {""}) > 1 and without:
+            found.append(f"collect.gateway_keys: expected a key for each workspace, none for {', '.join(without)}")
         return found
 
     def _workspaces(self) -> set[str]:

@@ -1,7 +1,8 @@
 """Build a settings dataclass from a TOML file, the environment and the command line, in rising order.
 
 A field `port` of section `collect` is `[collect] port = …` in the file and `FORESEND_COLLECT_PORT`
-in the environment. A field that is itself a dataclass is a section of its own, named like the field.
+in the environment. `FORESEND_COLLECT_PORT_FILE` names a file that holds the value, as secrets are mounted; lists may
+have a line there for each entry. A field that is itself a dataclass is a section of its own, named like the field.
 A dataclass may have a method `problems() -> list[str]` that tells what ranges and relations it breaks.
 """
 
@@ -19,6 +20,7 @@ from schemas.errors import ConfigError
 T = TypeVar("T")
 
 PREFIX = "FORESEND"
+FILE = "_FILE"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -123,7 +125,8 @@ class _Source:
             f"{section}.{name}: no such setting; known: {', '.join(names)}" for name in table if name not in names
         )
         start = _variable(section, "")
-        known = {_variable(section, field.name) for field in fields}
+        variables = {_variable(section, field.name) for field in fields}
+        known = variables | {variable + FILE for variable in variables}
         self.problems.extend(
             f"{name}: no such setting of {section}"
             for name in self._environment
@@ -136,6 +139,10 @@ class _Source:
         name, variable = field.name, _variable(section, field.name)
         if path + name in self._given:
             return True, _typed(self._given[path + name], hint, f"{section}.{name}")
+        if variable + FILE in self._environment:
+            if variable in self._environment:
+                raise _Unreadable(f"{variable}: is set beside {variable}{FILE}; expected one of them")
+            return True, _typed_file(Path(self._environment[variable + FILE]), hint, variable + FILE)
         if variable in self._environment:
             return True, _typed(self._environment[variable], hint, variable)
         if name in table:
@@ -150,6 +157,23 @@ def _variable(section: str, name: str) -> str:
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     missing = dataclasses.MISSING
     return field.default is missing and field.default_factory is missing
+
+
+def _typed_file(file: Path, hint: Any, where: str) -> Any:
+    """The value that a file holds. Its text is never quoted: what stands in a file may be a secret."""
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise _Unreadable(f"{where}: {file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _Unreadable(f"{where}: {file}: expected UTF-8") from error
+    if get_origin(hint) in {tuple, dict}:
+        text = ",".join(text.splitlines())
+    try:
+        return _typed(text, hint, f"{where}: {file}")
+    except _Unreadable as error:
+        # Mutant: hand the message on; then `test_what_a_file_holds_is_never_quoted` fails.
+        raise _Unreadable(str(error).partition(", got ")[0]) from None
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:

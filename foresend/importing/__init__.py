@@ -1,0 +1,1 @@
+"""Imports e-mails from files into a workspace."""
