@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flink_jobs.cells import CELLS
-from flink_jobs.population.cells import POPULATION_CELLS
+from flink_jobs.cells import CELLS, POPULATION_CELLS
 from online_models.cells import Profile
 from schemas.codec import Cell, decode, encode
 

@@ -3,15 +3,17 @@
 import pytest
 
 from flink_jobs.cells import EXPOSURES, MODELS, PROFILE
-from online_models.cells import OPEN_EXPOSURES_MAX, OpenExposures, Profile
+from online_models.cells import OPEN_EXPOSURES_MAX, UNDELIVERED_MAX, OpenExposures, Profile
 from online_models.slot_model import UserModels
 from schemas.codec import decode, encode
 from schemas.decisions import Communication
 from schemas.errors import Reason
 from schemas.events import EventKind, encode_event
+from schemas.examples import Example, RewardKind
 from schemas.ids import TemplateName
 from schemas.library import Release
 from schemas.models import ModelSnapshot, SlotPrior
+from schemas.topics import EXAMPLES
 from schemas.versions import TOMBSTONE_AFTER_MS
 from schemas.worlds import WorldRef
 from tests.support.events import (
@@ -136,12 +138,46 @@ def test_a_click_after_the_window_earns_nothing(harness: OperatorHarness, sample
     assert harness.cell(MODELS.name, KEY) == unrewarded
 
 
-def test_a_bounce_voids_the_exposure(harness: OperatorHarness) -> None:
+UNDELIVERED = ["Email Bounced", "Email Suppressed", "Email Failed"]
+
+
+def kinds(harness: OperatorHarness) -> list[RewardKind]:
+    """What exposures came to."""
+    return [decode(Example, one.value or b"").kind for one in harness.told[EXAMPLES.name]]
+
+
+@pytest.mark.parametrize("is_told_first", [False, True])
+@pytest.mark.parametrize("name", UNDELIVERED)
+def test_a_message_that_nobody_got_voids_its_exposure(harness: OperatorHarness, name: str, is_told_first: bool) -> None:
+    """Given a relay near by, when it bounces a message before its exposure is told, then that is no reward either."""
+    harness.send(rated("comedy"))
+    shown = exposed(newsletter(harness), "s1", START_MS + 1)
+    void = event(EventKind.TRACK, at_ms=START_MS + 2, name=name, properties={"send_id": "s1"})
+    for one in (void, shown) if is_told_first else (shown, void):
+        harness.send(one)
+    harness.advance_event_time(START_MS + 30 * DAY_MS)
+    assert kinds(harness) == [RewardKind.BOUNCE]
+    assert harness.cell(MODELS.name, KEY) is None
+
+
+@pytest.mark.parametrize("name", ["Email Sent", "Email Deferred", "Email Delivered", "Email Attempted"])
+def test_what_is_told_on_the_way_voids_nothing(harness: OperatorHarness, name: str) -> None:
     harness.send(rated("comedy"))
     harness.send(exposed(newsletter(harness), "s1", START_MS + 1))
-    harness.send(event(EventKind.TRACK, at_ms=START_MS + 2, name="Email Bounced", properties={"send_id": "s1"}))
+    harness.send(event(EventKind.TRACK, at_ms=START_MS + 2, name=name, properties={"send_id": "s1"}))
     harness.advance_event_time(START_MS + 30 * DAY_MS)
-    assert harness.cell(MODELS.name, KEY) is None
+    assert kinds(harness) == [RewardKind.NONE]
+
+
+def test_bounces_of_sends_that_nobody_knows_are_remembered_in_a_bounded_number(harness: OperatorHarness) -> None:
+    harness.send(rated("comedy"))
+    for number in range(UNDELIVERED_MAX + 2):
+        properties = {"send_id": f"s{number}", "bounce_type": "block"}
+        harness.send(event(EventKind.TRACK, at_ms=START_MS + 2 + number, name="Email Bounced", properties=properties))
+    too_long = {"send_id": "s" * 100_000}
+    harness.send(event(EventKind.TRACK, at_ms=START_MS + 99, name="Email Bounced", properties=too_long))
+    kept = decode(OpenExposures, harness.cell(EXPOSURES.name, KEY) or b"").undelivered
+    assert kept == tuple(f"s{number}" for number in range(2, UNDELIVERED_MAX + 2))
 
 
 def test_open_exposures_are_bounded_and_the_oldest_closes_unrewarded(harness: OperatorHarness) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from connectors.collector.app import CollectorApp
 from connectors.collector.keys import WriteKeys
-from flink_jobs.personalize.linked import ADDRESS_PREFIX
+from connectors.contacts.addresses import ADDRESS_PREFIX
 from online_models.cells import LINKED_MAX, LINKS_MAX, TRAIL_EVENTS_MAX
 from schemas.codec import decode, encode
 from schemas.decisions import Communication

@@ -88,7 +88,18 @@ class TestProfiles:
     ) -> None:
         for number in range(3):
             harness.send(rated("comedy", at_ms=START_MS + number, context={"consent": SAID}))
-        assert [one and one.consent for one in told(harness)] == [{"analytics": True, "personalisation": True}]
+        said = {"analytics": True, "personalisation": True, "tracking": False}
+        assert [one and one.consent for one in told(harness)] == [said]
+        assert newest(harness).consented_ms == dict.fromkeys(said, START_MS)
+        assert newest(harness).consents_after("personalisation", START_MS - 1)
+        assert not newest(harness).consents_after("personalisation", START_MS)
+        assert not newest(harness).consents_after("tracking", 0)
+
+    def test_consent_to_tracking_alone_is_told_at_once(self, harness: OperatorHarness) -> None:
+        harness.send(rated("comedy", context={"consent": SAID}))
+        agreed = {"categoryPreferences": {**SAID["categoryPreferences"], "tracking": True}}
+        harness.send(rated("comedy", at_ms=START_MS + 1, context={"consent": agreed}))
+        assert newest(harness).consents_after("tracking", START_MS)
 
     def test_who_withdraws_has_no_features_told_any_more(self, harness: OperatorHarness) -> None:
         harness.send(rated("comedy"))
@@ -97,7 +108,7 @@ class TestProfiles:
         denied = {"consent": {"categoryPreferences": {"analytics": False, "personalisation": False}}}
         harness.send(rated("comedy", at_ms=TOLD_BY_MS + 1, context=denied))
         assert "events" not in newest(harness).features
-        assert newest(harness).consent == {"analytics": False, "personalisation": False}
+        assert newest(harness).consent == {"analytics": False, "personalisation": False, "tracking": False}
 
     def test_a_way_to_be_reached_is_told_at_once(self, harness: OperatorHarness) -> None:
         said = {"channel": "email", "at_ms": START_MS, "address": "ana@mail.example", "granted": True}

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
 from online_models.decayed import DecayedCounts
-from online_models.features import HOURS_OF_WEEK, TAG_LENGTH_MAX, TAGS_OF_EVENT_MAX, observe, remember_traits, tags_of
+from online_models.features import HOURS_OF_WEEK, observe, remember_traits
 from schemas.codec import decode, encode
 from schemas.events import Event, decode_event
 from schemas.ids import FieldName, Locale
 from schemas.library import FeatureSettings, TagRule, WorkspaceSettings
+from schemas.tagging import TAG_LENGTH_MAX, TAGS_OF_EVENT_MAX, tags_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -3,33 +3,18 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
 
 from schemas.decisions import Rendered
 from schemas.ids import Locale, VariantId
 from schemas.library import Release, Template
 from templates.library import Library
 from templates.send_marks import MARKS, Opener, fill, mark
-from templates.values import MARK_WORD
+from tests.support.hostile import HOSTILE, addresses_of, tree_of
 
-HOSTILE = [
-    "<script>alert(1)</script>", "</title><script>", "</div></td></table>", "<!--", "-->", "--!>", "<![endif]-->",
-    "<style>*{display:none}", "<img src=x onerror=alert(1)>", "<base href=//evil.example>", "<plaintext>",
-    "<svg/onload=x>", '"', "'", "`", '" onmouseover="x', "' onmouseover='x", '"><script>', "&lt;script&gt;",
-    "&#60;b&#62;", "&", "&amp;amp;", "{{ 7 * 7 }}", "{{ fields.__class__ }}", "{% if 1 %}", "{# x", "}}", "{%",
-    "{{", "%}", "{{ marks.unsubscribe_url }}", "javascript:alert(1)", "https://evil.example/", "//evil.example",
-    "http://127.0.0.1/", "data:text/html,x", "mailto:a@b.example", "\r\nBcc: everybody@example.org",
-    "\nSubject: other", "\r\n\r\n<b>body</b>", "\x00", "\x0b", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u2029",
-    "\u202e", "\u2066", "\u2069", "\u200f", "\ufeff", "\ufffe", "\ud800", "\U000e0041", "\U0010ffff", "e\u0301",
-    "\U0001f469\u200d\U0001f467", MARK_WORD, "fs-", "mark-", "FS-MARK-", "view_url-", "\ue0000\ue001", "%0d%0a",
-    "\\", "\\u003cb", "a" * 300,
-]  # fmt: skip
 BENIGN = {
     "first_name": "Ana", "city": "Porto", "cart_item": "Metropolis",
     "cart_url": "https://www.lantern-reel.example/cart/ana",
 }  # fmt: skip
-
-Tree = list[tuple[str, tuple[str, ...]]]
 
 
 @pytest.fixture(scope="session")
@@ -42,22 +27,6 @@ def values_for(release: Release) -> st.SearchStrategy[str]:
     own = [release.mark_prefix, f"{release.mark_prefix}open_pixel-", f"{release.mark_prefix}unsubscribe_url-"]
     pieces = st.one_of(st.sampled_from(HOSTILE), st.sampled_from(own), st.text(max_size=12))
     return st.lists(pieces, max_size=5).map("".join)
-
-
-def tree_of(html: bytes) -> Tree:
-    """Every element as an HTML5 parser sees it, with the names of its attributes, comments included."""
-    parsed = LexborHTMLParser(html.decode())
-    assert parsed.root is not None
-    return [(node.tag or "", tuple(sorted(node.attributes))) for node in parsed.root.traverse()]
-
-
-def addresses_of(html: bytes) -> list[str]:
-    parsed = LexborHTMLParser(html.decode())
-    return [
-        node.attributes.get(name) or ""
-        for name in ("href", "src", "background")
-        for node in parsed.css(f"[{name}]")
-    ]  # fmt: skip
 
 
 def first_variants(template: Template) -> list[VariantId]:
@@ -100,7 +69,9 @@ def test_hostile_values_change_words_and_nothing_else(library: Library, data: st
     past = library.render(template, locale, variants, traits)
     assert through == past
     check(library, template, locale, through, benign)
-    assert Opener(library.release.dictionary).open(library.compress(through)) == through
+    opener, marks = Opener(library.release), {name: mark(library.release.mark_prefix, name) for name in MARKS}
+    for body in (library.compress(through), library.personal(template, locale, traits).body(variants)):
+        assert opener.open(body, template.name, locale).filled(marks) == through
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=ascii)

@@ -118,16 +118,6 @@ def test_the_quick_start_gets_a_message_for_a_made_up_person(reader: Reader) -> 
         reader.type(text)
 
 
-def test_a_first_template_of_ones_own_is_valid_and_says_what_was_written(reader: Reader, tmp_path: Path) -> None:
-    typed = [command.text for command in commands(README, "A first template of your own")]
-    assert len(typed) <= 8
-    assert typed[-1] == "make demo WORKSPACE=my-workspace"
-    for text in typed[:-1]:
-        reader.type(text)
-    words = tmp_path / "my-workspace/templates/welcome/locales/en.yaml"
-    assert "Welcome to the shop" in words.read_text(encoding="utf-8")
-
-
 def test_history_goes_the_whole_way_and_is_verified(reader: Reader) -> None:
     replay, verify = (command.text for command in commands(README, "History, and a check of it all"))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from foresend.local.broker import Broker
+from foresend.local.prometheus import Prometheus
 from foresend.processes import Identity
 from schemas.topics import TOPICS
 from tests.support.waiting import wait_until
@@ -51,6 +53,31 @@ def test_up_status_up_again_down(tmp_path: Path) -> None:
     assert not process.is_running
     assert local("status", folder, f"--cluster-folder={tmp_path / 'none'}").returncode == 1
     assert local("down", folder).returncode == 0, "nothing to stop is no error"
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
+def test_up_with_prometheus_tells_its_page_and_down_stops_it(tmp_path: Path) -> None:
+    folder, watching = f"--folder={tmp_path / 'broker'}", f"--prometheus-folder={tmp_path / 'prometheus'}"
+    cluster = f"--cluster-folder={tmp_path / 'none'}"
+    asked = ["up", "--port=0", "--prometheus", "--prometheus-port=0", folder, watching]
+    try:
+        up = local(*asked, "--target", "serve=18090")
+        assert up.returncode == 0, up.stderr
+        page = Prometheus(tmp_path / "prometheus").url
+        assert f"Prometheus is up at {page}" in up.stdout
+        assert up.stdout.splitlines()[-1].startswith("export FORESEND_KAFKA_BOOTSTRAP=")
+        told = tmp_path / "prometheus/targets/told.json"
+        assert "127.0.0.1:18090" in told.read_text()
+
+        again = local(*asked)
+        assert again.returncode == 0, again.stderr
+        assert "127.0.0.1:8090" in told.read_text(), "a later `up` tells a running one what to scrape"
+        status = json.loads(local("status", folder, watching, cluster, "--json").stdout)
+        assert status["prometheus"] == {"running": True, "page": page}
+    finally:
+        down = local("down", folder, watching)
+    assert "Prometheus in" in down.stdout
+    assert not Prometheus(tmp_path / "prometheus").is_running
 
 
 @pytest.mark.parametrize(

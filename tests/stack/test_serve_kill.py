@@ -151,7 +151,7 @@ def test_killed_twenty_times_while_it_reads_and_draws(
     for send_id in list(client.answers):
         client.ask_again(send_id)
     wait_until(lambda: is_even(kafka, serve), PATIENCE_S, "the cache to be even with its topics")
-    wait_until(lambda: serve.metric("foresend_outbox_rows") == 0, PATIENCE_S, "the outbox to empty")
+    wait_until(lambda: serve.metric("foresend_outbox_pending_records") == 0, PATIENCE_S, "the outbox to empty")
     assert serve.stop() == 0
 
     assert client.changed == []
@@ -219,7 +219,7 @@ def test_what_a_draw_answers_is_what_its_exposure_tells(
     serve.start()
     serve.wait_ready()
     answers = {f"s{number}": json.loads(serve.draw(NEWS, user, f"s{number}")[1]) for number, user in enumerate(USERS)}
-    wait_until(lambda: serve.metric("foresend_outbox_rows") == 0, PATIENCE_S, "the outbox to empty")
+    wait_until(lambda: serve.metric("foresend_outbox_pending_records") == 0, PATIENCE_S, "the outbox to empty")
     assert serve.stop() == 0
     told = [decode_event(record.value) for record in read_log(kafka, EVENTS.name)]
     assert len(told) == len(answers)

@@ -92,7 +92,7 @@ def test_while_the_broker_is_away_draws_go_on_and_nothing_of_them_is_lost(
     own_broker.kill()
     for user in USERS:
         assert serve.draw(NEWS, user, f"away-{user}")[0] == 200
-    assert serve.metric("foresend_outbox_rows") == len(USERS)
+    assert serve.metric("foresend_outbox_pending_records") == len(USERS)
     # A stop does not wait for the broker for ever, and the rows are still there after it.
     assert serve.stop() == 0
     serve.start()
@@ -101,7 +101,7 @@ def test_while_the_broker_is_away_draws_go_on_and_nothing_of_them_is_lost(
     assert serve.draw(NEWS, USERS[0], "still-away")[0] == 503
     own_broker.start()
     serve.wait_ready()
-    wait_until(lambda: serve.metric("foresend_outbox_rows") == 0, PATIENCE_S, "the outbox to empty")
+    wait_until(lambda: serve.metric("foresend_outbox_pending_records") == 0, PATIENCE_S, "the outbox to empty")
     assert exposed_sends(own_broker) == {f"away-{user}" for user in USERS}
 
 

@@ -1,4 +1,4 @@
-"""`foresend train --every` on a real broker: two cycles, the second from the first one's champion."""
+"""`foresend train --every` on a real broker: two cycles of both parts, the second from the first one's champions."""
 
 import json
 import signal
@@ -9,36 +9,46 @@ import pytest
 
 from connectors.kafka.clients import make_producer
 from connectors.kafka.model_records import model_records
+from connectors.kafka.publishing import publish_release
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import ensure_topics
 from foresend.local.broker import Broker
 from online_models.published import check_usable
 from schemas.codec import encode
 from schemas.examples import Example, RewardKind
-from schemas.ids import SendId, SlotName, Tag, TemplateName, UserId, VariantId, WorkspaceId
+from schemas.ids import SendId, UserId, WorkspaceId
 from schemas.keys import join_key
-from schemas.models import ModelPart, Standing
+from schemas.models import ModelPart, PartKind, Standing
 from schemas.topics import EXAMPLES
+from templates.compiler import compile_release
 from templates.workspace import SAMPLE, load
 from tests.support.people import shown_to
 
 pytestmark = pytest.mark.stack
 
+SLOTS = 5
+"""Of the template that is shown."""
 ROOT = Path(__file__).parents[2]
 FORESEND = ROOT / ".venv" / "bin" / "foresend"
 pytest.importorskip("pyflink", reason="this test runs in the environment of the job")
 
 
 def produce_examples(kafka: KafkaSettings, workspace: WorkspaceId) -> None:
+    """One of two variants of a slot of the sample, drawn evenly: people with tastes take to one of them."""
     producer = make_producer(kafka)
+    release = compile_release(load(SAMPLE))
+    template = next(one for one in release.templates if len(one.slots[0].variants) > 1)
+    (jazz, folk), others = template.slots[0].variants[:2], [slot.variants[0] for slot in template.slots[1:]]
+    publish_release(kafka, release)
     for number, one in enumerate(shown_to(people=60, each=25)):
-        user, send = UserId(one.user), SendId(str(number))
-        name = "jazz" if one.ended.tags == shown_to(1, 1)[0].ended.tags else "folk"
+        user, send = UserId(one.user.partition("|")[2]), SendId(str(number))
+        shown = [jazz if one.ended.tags == shown_to(1, 1)[0].ended.tags else folk, *others]
         made = Example(
-            workspace=workspace, user=user, send_id=send, template=TemplateName("t"), at_ms=one.at_ms,
-            ended_ms=one.ended.at_ms, slots=(SlotName("headline"),), variants=(VariantId(name),), affinities=(0.0,),
+            workspace=workspace, user=user, send_id=send, template=template.name, at_ms=one.at_ms,
+            ended_ms=one.ended.at_ms, slots=tuple(slot.name for slot in template.slots),
+            variants=tuple(variant.id for variant in shown), affinities=(0.0,) * len(shown),
             vector=b"", propensity=0.5, kind=RewardKind.CLICK if one.label else RewardKind.NONE, reward=one.label,
-            tags=((Tag(name),),),
+            tags=tuple(variant.tags for variant in shown),
         )  # fmt: skip
         producer.send(EXAMPLES.name, key=join_key(workspace, user, send), value=encode(made))
     producer.flush()
@@ -57,19 +67,31 @@ def test_two_cycles_publish_two_parts(own_broker: Broker, tmp_path: Path) -> Non
         [*map(str, command), "--workspace", str(SAMPLE), "--output", str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as running:
         assert running.stdout is not None
-        first, second = (json.loads(running.stdout.readline()) for _ in range(2))
+        lines = [json.loads(running.stdout.readline()) for _ in range(4)]
         running.send_signal(signal.SIGTERM)
         running.communicate(timeout=120)
-    # then what was published is what was told, and the second goes on from the first
-    assert (first["number"], second["number"]) == (1, 2)
+    # then both parts were trained in each cycle, and what was published is what was told
+    assert [(line["kind"], line["number"]) for line in lines] == [
+        ("collaborative", 1), ("sequence", 1), ("collaborative", 2), ("sequence", 2),
+    ]  # fmt: skip
+    first, second = (next(one for one in lines if (one["kind"], one["number"]) == ("sequence", n)) for n in (1, 2))
     assert first["passed"], first["reason"]
-    parts = [one.value for one in model_records(kafka, workspace, check_usable) if isinstance(one.value, ModelPart)]
+    records = model_records(kafka, workspace, check_usable)
+    parts = [one.value for one in records if isinstance(one.value, ModelPart)]
+    assert not any(one.refused for one in records)
     assert parts[0].standing is Standing.CHALLENGER
     assert first["checksum"] in {part.checksum.hex() for part in parts if part.standing is Standing.CHAMPION}
-    by_number = {part.number: part for part in parts}
+    by_number = {part.number: part for part in parts if part.kind is PartKind.SEQUENCE}
     assert by_number[2].settings["lineage"] == by_number[1].settings["lineage"]
-    card = Path(first["card"])
-    assert (card / "calibration.png").read_bytes().startswith(b"\x89PNG")
-    assert "## Limits" in (card / "card.md").read_text()
-    assert json.loads((card / "card.json").read_text())["rewards"] == 1500
-    assert not (tmp_path / workspace / "run.json").exists()
+    assert second["passed"] or second["reason"]
+    # and each has a card, with what both judges said
+    for line in lines:
+        card = Path(line["card"])
+        assert (card / "calibration.png").read_bytes().startswith(b"\x89PNG")
+        assert "## Limits" in (card / "card.md").read_text()
+        told = json.loads((card / "card.json").read_text())
+        assert told["off_policy_rows"] > 100, told["off_policy_silent"]
+        assert told["rewards"] == 1500 * SLOTS
+        assert told["off_policy_lo"] <= told["off_policy_difference"] <= told["off_policy_hi"]
+    assert not list((tmp_path / workspace).glob("run-*.json"))
+    assert not list((tmp_path / workspace).rglob("*.npz"))

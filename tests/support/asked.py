@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from foresend.http_client import Headers, HttpUnavailable, Reply
+from connectors.http.client import Headers, HttpUnavailable, Reply
 
 Answer = Callable[[str, str, bytes], tuple[int, Any]]
 

@@ -1,5 +1,6 @@
 """Chromium without a window, driven by the DevTools protocol over a pipe."""
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -153,6 +154,14 @@ class Page:
             "cookies"
         ]
         return found
+
+    def picture(self, file: Path, width_px: int, height_px: int, quality: int) -> None:
+        """Write what is seen in a window of this size as WebP."""
+        size = {"width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.call("Emulation.setDeviceMetricsOverride", size, self._session)
+        wanted = {"format": "webp", "quality": quality}
+        drawn = self.browser.call("Page.captureScreenshot", wanted, self._session)
+        file.write_bytes(base64.b64decode(drawn["data"]))
 
     def close(self) -> None:
         """Close the tab, as somebody does who leaves."""

@@ -11,6 +11,7 @@ from connectors.collector.event_log import Outgoing
 from connectors.collector.keys import WriteKeys
 from connectors.collector.meters import Meters
 from connectors.collector.reduction import Rules
+from connectors.collector.rights_used import Owner
 from schemas.codec import decode
 from schemas.dead_letters import DeadLetter
 from schemas.errors import BrokerUnavailable
@@ -56,7 +57,7 @@ class FixedWorld:
 class Rig:
     """An application with what it stands on."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: Owner | None = None) -> None:
         self.log = MemoryLog()
         self.world = FixedWorld()
         self.meters = Meters()
@@ -68,6 +69,7 @@ class Rig:
             self.meters,
             clock=lambda: NOW_MS,
             rules_of=lambda _: self.rules,
+            owner=owner,
         )
 
     def post(self, path: str, body: Any, **headers: str) -> Response:

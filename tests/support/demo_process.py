@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.waiting import wait_until
@@ -15,21 +16,27 @@ GONE_S = 60.0
 
 
 class DemoProcess:
-    """One demo in a folder of its own."""
+    """One demo in a folder of its own.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    command  types something else that ends in a demo, in `folder`, with these variables beside its own
+    """
+
+    def __init__(
+        self, folder: Path, *options: str, command: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder / "demo"
         self.words = folder / "words.txt"
         self._mark = f"{MARK}={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
-        command = [sys.executable, "-m", "foresend.cli", "demo", "--folder", str(self.folder), *options]
+        demo = (sys.executable, "-m", "foresend.cli", "demo", "--folder", str(self.folder), *options)
         with self.words.open("wb") as words:
             self._popen = subprocess.Popen(
-                command,
+                list(command or demo),
+                cwd=folder if command else None,
                 stdout=subprocess.PIPE,
                 stderr=words,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, name: value},
+                env={**(os.environ if environment is None else environment), name: value},
                 start_new_session=True,
             )
 
@@ -41,6 +48,10 @@ class DemoProcess:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it lives."""
         self._popen.send_signal(number)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: all programs of its terminal get it."""
+        os.killpg(self._popen.pid, signal.SIGINT)
 
     def ended(self, timeout_s: float) -> int | None:
         """Its exit code once it has ended; None after the timeout."""

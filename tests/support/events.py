@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from connectors.gateway.events import assessed_of, features_of
+from connectors.cache.exposures import assessed_of, features_of
 from schemas.decisions import Communication, Decision, Exposure
 from schemas.events import Event, EventKind
 from schemas.ids import EventId, RecordId, SendId, UserId, WorkspaceId

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from connectors.kafka.world_topics import WorldTopic
+from flink_jobs.catalogues import Catalogues
 from flink_jobs.cells import CELLS, CellName
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.worlds import WorldReader
+from online_models.catalogue import CatalogueLog
 from online_models.published import check_usable
+from schemas.catalogue import Item, item_key
 from schemas.codec import decode, encode
 from schemas.errors import UnknownWorld
 from schemas.keys import join_key
@@ -58,11 +61,36 @@ class FixedTopic(WorldTopic):
         """Nothing is held."""
 
 
+class FixedItems:
+    """Items' versions that stand in a list, as a source of a log."""
+
+    def __init__(self, items: Sequence[Item], log: CatalogueLog) -> None:
+        self._items, self._log = items, log
+
+    def read_until(self, end: int) -> None:
+        """Fill the log."""
+        if end > len(self._items):
+            raise UnknownWorld("expected a world of the fixed items, got one beyond")
+        for offset in range(self._log.end, end):
+            item = self._items[offset]
+            self._log.take(offset, item_key(item.workspace, item.catalogue, item.id), encode(item))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class FixedWorlds(WorldReader):
     """The job's own reader of worlds over encoded records. `models` holds snapshots, and whatever has a key."""
 
-    def __init__(self, releases: Sequence[bytes], models: Sequence[bytes | Published] = ()) -> None:
-        super().__init__(FixedTopic(LIBRARY.name, Release, releases), FixedTopic(MODELS.name, ModelSnapshot, models))
+    def __init__(
+        self, releases: Sequence[bytes], models: Sequence[bytes | Published] = (), items: Sequence[Item] = ()
+    ) -> None:
+        log = CatalogueLog()
+        super().__init__(
+            FixedTopic(LIBRARY.name, Release, releases),
+            FixedTopic(MODELS.name, ModelSnapshot, models),
+            Catalogues(log, FixedItems(items, log)),
+        )
 
 
 @dataclass(frozen=True)
@@ -72,10 +100,12 @@ class FixedProgram:
     releases: tuple[bytes, ...]
     models: tuple[bytes | Published, ...] = ()
     source: str = "events"
+    items: tuple[Item, ...] = ()
+    secret: bytes = b""
 
     @property
     def cells(self) -> tuple[CellName, ...]:
         return tuple(row.name for row in CELLS)
 
     def open(self) -> PersonalizeStep:
-        return PersonalizeStep(FixedWorlds(self.releases, self.models))
+        return PersonalizeStep(FixedWorlds(self.releases, self.models, self.items), secret=self.secret)

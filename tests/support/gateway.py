@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +11,18 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry
 
 from connectors.cache.applying import Applier, LogRecord
+from connectors.cache.items import Items
 from connectors.cache.meters import CacheMeters
 from connectors.cache.releases import Releases
 from connectors.cache.rows import OutboxRow
 from connectors.cache.store import CacheStore
 from connectors.gateway.app import Gateway
+from connectors.gateway.features import feature_routes
 from connectors.gateway.keys import Door, OpenDoor
 from connectors.gateway.marks import MarkFiller
 from connectors.gateway.meters import ReadMeters
 from connectors.gateway.reads import Reads
+from connectors.gateway.routing import Handler, Route
 from connectors.gateway.tokens import Signer
 from schemas.codec import encode
 from schemas.decisions import Communication
@@ -58,25 +61,36 @@ class Clock:
 class GatewayInProcess:
     """One node: what `foresend.serving` puts together, but for threads and sockets."""
 
-    def __init__(self, folder: Path, door: Door | None = None, partitions: Iterable[int] = range(PARTITIONS)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        door: Door | None = None,
+        partitions: Iterable[int] = range(PARTITIONS),
+        routes: Sequence[Route] = (),
+        elsewhere: Handler | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         self.clock = Clock()
         self.progress = SimpleNamespace(is_ready=True, lag_records=0, world=WorldRef(3, 2))
         self.store = CacheStore(folder)
         self.releases = Releases(self.store)
         self.meters = CacheMeters(self.registry)
-        self.applier = Applier(self.store, self.releases, self.meters)
+        self.items = Items()
+        self.applier = Applier(self.store, self.releases, self.meters, items=self.items)
         self.signer = Signer({"k1": b"0123456789abcdef"})
-        reads = Reads(
+        self.reads = reads = Reads(
             self.store,
             self.releases,
             self.progress,
             MarkFiller(PUBLIC_URL, self.signer),
             partitions=tuple(partitions),
             clock_ms=self.clock,
+            items=self.items,
         )
-        chosen_door = door or OpenDoor(None, self.releases.workspaces)
-        self._gateway = Gateway(reads, chosen_door, self.progress, ReadMeters(self.registry), self.registry)
+        self.door = chosen_door = door or OpenDoor(None, self.releases.workspaces)
+        meters = ReadMeters(self.registry)
+        own = feature_routes(reads)
+        self.gateway = Gateway(reads, chosen_door, self.progress, meters, self.registry, [*own, *routes], elsewhere)
         self._offset = 0
 
     def close(self) -> None:
@@ -126,14 +140,17 @@ class GatewayInProcess:
         ]
 
         async def receive() -> dict[str, Any]:
+            if not parts:
+                await asyncio.Event().wait()
             return parts.pop(0)
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        await self._gateway(scope, receive, send)
-        start, rest = sent
-        return Reply(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, rest["body"])
+        await self.gateway(scope, receive, send)
+        start, *rest = sent
+        headers_given = {k.decode(): v.decode() for k, v in start["headers"]}
+        return Reply(start["status"], headers_given, b"".join(part["body"] for part in rest))
 
     def outbox(self) -> list[OutboxRow]:
         """What waits for Kafka, oldest first."""

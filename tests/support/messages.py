@@ -19,7 +19,7 @@ from schemas.ids import (
     WorkspaceId,
 )
 from schemas.keys import communication_key
-from schemas.library import ConsentSettings, MessageClass, Release, Template, WorkspaceSettings
+from schemas.library import ConsentSettings, Layout, MessageClass, Release, Template, WorkspaceSettings
 from schemas.versions import Position, Version, version_of
 from schemas.worlds import WorldRef
 
@@ -43,8 +43,11 @@ def release(
         workspace=workspace,
         id=ReleaseId(f"release-{number}"),
         settings=WorkspaceSettings(default_locale=Locale("en"), timezone="UTC", consent=ConsentSettings(missing=True)),
-        templates=tuple(Template(name, MessageClass.MARKETING, (), (), {}) for name in templates),
-        layouts={},
+        templates=tuple(
+            Template(name, MessageClass.MARKETING, (), (), {Locale(locale): locale for locale in locales})
+            for name in templates
+        ),
+        layouts={locale: Layout("", "", Locale(locale)) for locale in locales},
         fallbacks={
             f"{template}/{locale}": message(f"fallback {template} {locale} {number}")
             for template in templates

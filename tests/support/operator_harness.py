@@ -30,7 +30,7 @@ class OperatorHarness:
     """One operator instance.
 
     `outputs` (communications), `told` (each other topic), `handed_on` (to the population learner) and `dead_letters`
-    grow as records are sent.
+    grow as records are sent. `counts` are Flink's counters, by name and labels.
     """
 
     def __init__(self, program: KeyedProgram, restored: Snapshot | None = None) -> None:
@@ -45,7 +45,9 @@ class OperatorHarness:
         self.told: dict[str, list[OutputRecord]] = {topic: [] for topic in SIDES}
         self.dead_letters: list[DeadLetter] = []
         self.handed_on: list[InputRecord] = []
-        self._operator: KeyedStepAdapter = cloudpickle.loads(cloudpickle.dumps(KeyedStepAdapter(program)))
+        self.counts: dict[tuple[str, ...], int] = {}
+        operator = KeyedStepAdapter(program, "personalize", counts_every_s=0)
+        self._operator: KeyedStepAdapter = cloudpickle.loads(cloudpickle.dumps(operator))
         with _no_jvm():
             self._operator.open(_RuntimeContext(self))
 
@@ -111,6 +113,35 @@ class _RuntimeContext:
 
     def get_state(self, descriptor: Any) -> "_ValueState":
         return _ValueState(self._harness, descriptor.get_name())
+
+    def get_metrics_group(self) -> "_MetricGroup":
+        return _MetricGroup(self._harness.counts, ())
+
+
+class _MetricGroup:
+    def __init__(self, counts: dict[tuple[str, ...], int], scope: tuple[str, ...]) -> None:
+        self._counts = counts
+        self._scope = scope
+
+    def add_group(self, name: str, extra: str | None = None) -> "_MetricGroup":
+        return _MetricGroup(self._counts, (*self._scope, name if extra is None else f"{name}={extra}"))
+
+    def counter(self, name: str) -> "_Counter":
+        assert self._scope[-1] == "foresend", "all of our names begin with this group"
+        key = (f"foresend_{name}", *self._scope[:-1])
+        assert key not in self._counts, f"a counter opened twice counts in the first: {key}"
+        self._counts[key] = 0
+        return _Counter(self._counts, key)
+
+
+class _Counter:
+    def __init__(self, counts: dict[tuple[str, ...], int], key: tuple[str, ...]) -> None:
+        self._counts = counts
+        self._key = key
+
+    def inc(self, n: int = 1) -> None:
+        assert type(n) is int, f"Flink counts whole numbers, got {n}"
+        self._counts[self._key] += n
 
 
 class _ValueState:

@@ -21,10 +21,11 @@ class RelayLoop:
     """One partition's log and the profiles that it makes.
 
     repeats  how often each record is applied, as if it had been read again after a crash
+    secret   of the installation
     """
 
-    def __init__(self, release: bytes, repeats: int = 1) -> None:
-        self.oracle = Oracle(FixedProgram((release,)).open(), "events")
+    def __init__(self, release: bytes, repeats: int = 1, secret: bytes = b"") -> None:
+        self.oracle = Oracle(FixedProgram((release,), secret=secret).open(), "events")
         self._repeats = repeats
         self._offset = 0
         self._relayed = 0

@@ -15,7 +15,7 @@ from flink_jobs.cells import PROFILE
 from flink_jobs.personalize.oracle import Oracle
 from flink_jobs.personalize.program import PersonalizeStep
 from flink_jobs.records import InputRecord
-from foresend.demo.closed_loop import BlankWorlds
+from foresend.simulation.closed_loop import BlankWorlds
 from online_models.cells import Profile
 from schemas.codec import decode
 from schemas.decisions import Exposure
@@ -102,7 +102,7 @@ class Simulated:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
-        self.oracle = Oracle(PersonalizeStep(BlankWorlds(self.release, None)))
+        self.oracle = Oracle(PersonalizeStep(BlankWorlds(self.release)))
 
     def add(self, user: str, hits: list[Hit]) -> None:
         """Send a user the messages that are hit, and the hits; each is told in its own time."""

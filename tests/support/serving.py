@@ -3,8 +3,10 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from foresend import processes
@@ -13,12 +15,24 @@ from tests.support.messages import WORKSPACE
 from tests.support.waiting import wait_until
 
 READY_S = 60.0
+REQUEST_S = 5.0
 
 
 class ServeProcess:
-    """One node on a folder and port that stay the same over restarts; it serves one workspace."""
+    """One node on a folder and port that stay the same over restarts; it serves one workspace.
 
-    def __init__(self, folder: Path, port: int, bootstrap: str, workspace: str = WORKSPACE) -> None:
+    settings  further variables of its environment
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        bootstrap: str,
+        workspace: str = WORKSPACE,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._settings = settings
         self.cache = folder / "cache"
         self.log = folder / "serve.log"
         self.port = port
@@ -40,7 +54,7 @@ class ServeProcess:
             processes.Program(
                 [sys.executable, "-m", "foresend.cli", *command],
                 log=self.log,
-                environment={**os.environ, "PYTHONUNBUFFERED": "1"},
+                environment={**os.environ, "PYTHONUNBUFFERED": "1", **self._settings},
             )
         )
         return self._child
@@ -72,11 +86,13 @@ class ServeProcess:
         """One attempt; status 0 when nobody answered."""
         return self.request("POST", f"/v1/communications/{template}/{user}", {"send_id": send_id})
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[int, bytes]:
         """Status and body; 0 when nobody answered, or not to the end."""
-        connection = HTTPConnection(LOOPBACK, self.port, timeout=5)
+        connection = HTTPConnection(LOOPBACK, self.port, timeout=REQUEST_S)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, None if body is None else json.dumps(body), dict(headers))
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, HTTPException):

@@ -29,7 +29,9 @@ FILMS = tuple(f"film-{number}" for number in range(6))
 
 def snapshot(release: Release, number: int) -> bytes:
     slots = {
-        f"{template.name}/{slot.name}": SlotPrior(bias=-1.0, weights={f"variant:{slot.variants[number].id}": 1.5})
+        f"{template.name}/{slot.name}": SlotPrior(
+            bias=-1.0, weights={f"variant:{slot.variants[number % len(slot.variants)].id}": 1.5}
+        )
         for template in release.templates
         for slot in template.slots
     }

@@ -68,6 +68,8 @@ def test_what_is_written_is_counted_by_its_cause(node: GatewayInProcess) -> None
     apply(node, *records(entry, overtaken), LogRecord(COMMUNICATIONS.name, 4, 2, START_MS, ANNAS_KEY, grave))
     assert node.metric("foresend_cache_entries_written_total", cause=entry.decision.cause) == 1
     assert node.metric("foresend_cache_entries_written_total", cause="grave") == 1
+    assert node.metric("foresend_render_total", reason=entry.decision.cause) == 1
+    assert node.metric("foresend_render_total", reason="grave") == 0
 
 
 def test_an_equal_version_overwrites(node: GatewayInProcess) -> None:
@@ -195,8 +197,13 @@ def test_a_dead_letter_of_a_huge_record_is_cut_so_that_it_fits_into_one(node: Ga
     assert "cut" in letter.message
 
 
-def test_a_record_of_a_newer_shape_stops_the_node_before_anything_is_written(node: GatewayInProcess) -> None:
-    newer = bytes((Communication.SCHEMA_VERSION + 1,)) + encode(communication())[1:]
+@pytest.mark.parametrize("candidates", [2, 40], ids=["plain", "compressed"])
+def test_a_record_of_a_newer_shape_stops_the_node_before_anything_is_written(
+    node: GatewayInProcess, candidates: int
+) -> None:
+    packed = encode(communication(odds=(1 / candidates,) * candidates))
+    assert (packed[0] != Communication.SCHEMA_VERSION) == (candidates > 2)
+    newer = bytes((packed[0] + 1,)) + packed[1:]
     with pytest.raises(StateVersionError):
         apply(node, LogRecord(COMMUNICATIONS.name, 4, 0, START_MS, ANNAS_KEY, newer))
     assert node.store.offsets() == {}
@@ -250,3 +257,13 @@ def test_freshness_is_told_only_by_a_node_that_keeps_up(node: GatewayInProcess) 
     assert node.metric("foresend_freshness_seconds_count", **late) == 0
     node.applier.apply(records(communication(number=1)), {("communications", 4): 1}, START_MS + 1_501)
     assert node.metric("foresend_freshness_seconds_sum", **late) == pytest.approx(1.5)
+
+
+def test_a_message_that_a_deadline_changed_is_not_stale(node: GatewayInProcess) -> None:
+    entry = communication(number=2)
+    assert entry.decision is not None
+    due = msgspec.structs.replace(entry.decision, at_ms=START_MS + 60_000, cause="validity")
+    node.applier.apply(records(msgspec.structs.replace(entry, decision=due)), {("communications", 4): 1}, 2 * START_MS)
+
+    assert node.store.entry(ANNAS_KEY) is not None
+    assert node.metric("foresend_freshness_seconds_count", workspace=WORKSPACE) == 0

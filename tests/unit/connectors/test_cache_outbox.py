@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from connectors.cache import outbox as outbox_module
 from connectors.cache.meters import CacheMeters
-from connectors.cache.outbox import Outbox
+from connectors.cache.outbox import BUSY_ROWS, Outbox
 from connectors.cache.rows import OutboxRow
 from connectors.cache.store import CacheStore
 from connectors.kafka.settings import KafkaSettings
@@ -136,3 +136,29 @@ def test_what_comes_while_it_runs_goes_out_and_a_stop_takes_the_last(store: Cach
     thread.join(5)
     assert not thread.is_alive()
     assert kafka.taken == [b"1", b"2", b"3"]
+
+
+def test_while_draws_come_fast_the_drain_gives_way_but_not_for_long(store: CacheStore) -> None:
+    now_s = [100.0]
+    outbox = Outbox(store, KAFKA, CacheMeters(CollectorRegistry()), 2.0, lambda: now_s[0])
+
+    def after(rows: int, seconds: float) -> bool:
+        add(store, *([b"x"] * rows))
+        now_s[0] += seconds
+        return outbox.gives_way()
+
+    assert not after(1, 0.0), "one draw is told at once"
+    assert after(BUSY_ROWS, 0.0)
+    assert after(BUSY_ROWS, 1.9)
+    assert not after(BUSY_ROWS, 0.2), "a row may not wait for ever"
+    assert not after(BUSY_ROWS, 0.2), "and then all go out"
+    assert not after(0, 0.0)
+    store.outbox_done([number for number, _ in store.outbox_head(1_000)])
+    assert not after(0, 0.0)
+    assert after(BUSY_ROWS, 0.0), "when all are out it gives way again"
+
+
+def test_by_itself_a_drain_gives_way_to_nothing(store: CacheStore) -> None:
+    outbox = Outbox(store, KAFKA, CacheMeters(CollectorRegistry()))
+    add(store, *([b"x"] * 1_000))
+    assert not outbox.gives_way()

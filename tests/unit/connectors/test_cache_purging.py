@@ -12,9 +12,10 @@ import pytest
 import zstandard
 
 from connectors.cache import purging
-from connectors.cache.families import ENTRIES, OUTBOX, PROFILES, SERVED
+from connectors.cache.families import CAPS, ENTRIES, OUTBOX, PROFILES, RECORDS, SERVED
 from connectors.cache.purging import RANGES_MAX, Purger
-from connectors.cache.store import EVERYBODY, CacheReader, CacheStore
+from connectors.cache.reader import CacheReader
+from connectors.cache.store import EVERYBODY, CacheStore
 from schemas.codec import encode
 from schemas.decisions import Communication
 from schemas.ids import UserId
@@ -243,7 +244,7 @@ def test_many_at_once_have_whole_families_written_anew(tmp_path: Path, node: Gat
     purger.note()
     with patch.object(CacheStore, "compact", autospec=True, side_effect=CacheStore.compact) as compact:
         assert purger.purge(GOING_ON) == RANGES_MAX + 1
-    assert [call.args[1] for call in compact.call_args_list] == [ENTRIES, PROFILES, SERVED, OUTBOX]
+    assert [call.args[1] for call in compact.call_args_list] == [ENTRIES, PROFILES, SERVED, RECORDS, CAPS, OUTBOX]
     assert found_in_files(tmp_path / "cache") == {}
     assert [kept(node)[key] is not None for key in list(kept(node))[:60]] == [False] * 32 + [True] * 28
 
@@ -302,3 +303,26 @@ def test_a_reading_view_goes_on_over_a_purge(tmp_path: Path, node: GatewayInProc
         assert len(list(reader.entries())) == 31 - number
     assert [key for key, _ in reader.profiles()] == []
     reader.close()
+
+
+def test_what_waits_to_be_purged_is_told_with_its_age(node: GatewayInProcess) -> None:
+    """A person's message and profile are one erasure; what the outbox still holds is not done.
+
+    Mutant: look at what is asked for now alone; then an erasure that nothing finishes is ever young.
+    """
+    purger = purger_of(node)
+    assert (len(purger.open_since_ms), purger.oldest_s) == (0, 0)
+    fill(node, CANARY, OTHERS[0])
+    erase(node)
+    purger.note()
+    node.clock.now_ms += 90_000
+    purger.purge(GOING_ON)
+    erase(node, OTHERS[0])
+    purger.note()
+    assert len(purger.open_since_ms) == 2
+    assert 90 <= purger.oldest_s < 91
+
+    drain(node)
+    purger.purge(GOING_ON)
+    purger.purge(GOING_ON)
+    assert (len(purger.open_since_ms), purger.oldest_s) == (0, 0)

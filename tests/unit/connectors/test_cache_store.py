@@ -6,8 +6,10 @@ import pytest
 from rocksdict import Options, Rdict
 
 from connectors.cache.families import ENTRIES, META, SENDS_KEPT_MS
+from connectors.cache.places import database_path
+from connectors.cache.reader import CacheReader
 from connectors.cache.rows import OutboxRow, Sent, Served, pack_record
-from connectors.cache.store import SWEEP_ROWS, CacheReader, CacheStore, database_path
+from connectors.cache.store import SWEEP_ROWS, CacheStore
 from schemas.errors import CacheBusy, ConfigError, StateCorrupt
 from schemas.ids import DecisionId, Locale, ReleaseId, SendId
 from tests.support.messages import ANNA, NEWS, START_MS, WORKSPACE, communication, record_of
@@ -174,7 +176,7 @@ def test_a_damaged_file_is_told_and_never_read_over(tmp_path: Path) -> None:
         data = bytearray(table.read_bytes())
         data[20] ^= 0xFF
         table.write_bytes(data)
-    with pytest.raises(StateCorrupt, match="move the folder away"):
+    with pytest.raises(StateCorrupt, match="moves it aside"):
         _read_all(tmp_path)
 
 

@@ -9,7 +9,7 @@ from connectors.collector.reduction import Rules
 from connectors.mappings.events import EventMaker
 from connectors.mappings.loading import load_mapping
 from online_models.cells import SEEN_EVENTS_MAX
-from schemas.events import EventKind
+from schemas.events import Event, EventKind
 from schemas.ids import WorkspaceId
 from schemas.worlds import WorldRef
 
@@ -40,6 +40,8 @@ def test_a_record_is_reduced_like_a_call(tmp_path: Path) -> None:
 
     event, contact = understand(record, WorldRef(), 1_700_000_000_000)
 
+    assert isinstance(event, Event)
+    assert isinstance(contact, Event)
     assert (event.user, event.kind, event.traits) == ("ann", EventKind.IDENTIFY, {"plan": "pro", "age_band": "25-34"})
     assert (contact.kind, contact.properties["address"]) == (EventKind.CONTACT, "a@b.example")
     assert [event.record_id, contact.record_id] == ["people-0-7", "people-0-7-email"]

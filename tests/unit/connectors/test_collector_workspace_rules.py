@@ -9,7 +9,7 @@ from schemas.codec import encode
 from schemas.ids import WorkspaceId
 from schemas.keys import join_key
 from schemas.library import Release, TraitSettings
-from templates.reading import build_settings
+from templates.settings_building import build_settings
 from tests.support.small_releases import small_release
 
 
@@ -56,7 +56,13 @@ def test_a_bad_release_changes_nothing(release: Release, value: bytes) -> None:
 
 
 def test_a_workspace_says_so_in_its_settings() -> None:
-    told = {"default_locale": "en", "timezone": "UTC", "traits": {"kept": ["plan"], "bands": ["geburtstag"]}}
+    needed = {
+        "default_locale": "en",
+        "timezone": "UTC",
+        "sender": {"name": "Shop", "email": "post@shop.example"},
+        "home_url": "https://shop.example/",
+    }
+    traits = {"kept": ["plan"], "bands": ["geburtstag"]}
 
-    assert build_settings(told).traits == TraitSettings(kept=("plan",), bands=("geburtstag",))
-    assert build_settings({"default_locale": "en", "timezone": "UTC"}).traits == TraitSettings()
+    assert build_settings({**needed, "traits": traits}).traits == TraitSettings(kept=("plan",), bands=("geburtstag",))
+    assert build_settings(needed).traits == TraitSettings()

@@ -11,7 +11,7 @@ from connectors.contacts.importing import ImportFigures, import_contacts, import
 from schemas.contacts import contact_change
 from schemas.errors import ConfigError, SchemaError
 from schemas.events import Event, EventKind
-from schemas.ids import WorkspaceId
+from schemas.ids import UserId, WorkspaceId
 from schemas.worlds import WorldRef
 from tests.support.collecting import NOW_MS
 
@@ -236,3 +236,12 @@ def test_a_suppression_list_names_nobody_but_by_the_secret(tmp_path: Path, heade
     line = 2 + bool(header)
     assert noted.problems == [f"list.csv:{line}: email: expected an e-mail address"]
     assert (figures.rows, figures.refused, figures.suppressed) == (3, 1, 2)
+
+
+def test_an_operator_lifts_bounces_of_an_address_as_often_as_they_come_back() -> None:
+    by_address, by_user = ORDER.lifted("ana@shop.example", UserId("ana"))
+    (again,) = Import(ORDER.workspace, ORDER.world, NOW_MS + 1, SECRET).lifted("ana@shop.example", None)
+    assert (by_address.user, by_address.anonymous) == (address_user(SECRET, "ana@shop.example"), True)
+    assert (by_user.user, by_user.anonymous) == ("ana", False)
+    assert contact_change(by_address).lift
+    assert by_address.id != again.id

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.cache.applying import LogRecord
-from connectors.gateway.keys import Keyring
+from connectors.gateway.keys import Keyring, grant_of
+from connectors.gateway.routing import Right
 from connectors.kafka.partitioning import partition_of_key
 from schemas.codec import decode, encode
 from schemas.dead_letters import DeadLetter
@@ -142,7 +143,8 @@ class TestGateway:
         assert node.get("/v1/users/a%2Fb%7Cc/features").status == 200
 
     def test_one_tenants_key_never_reads_anothers_person(self, tmp_path: Path) -> None:
-        node = GatewayInProcess(tmp_path / "c", Keyring({"key-of-shop": WORKSPACE, "key-of-bank": WorkspaceId("bank")}))
+        own, other = (("key-of-shop", WORKSPACE), ("key-of-bank", WorkspaceId("bank")))
+        node = GatewayInProcess(tmp_path / "c", Keyring([grant_of(*own, Right), grant_of(*other, Right)]))
         arrive(node, told())
         assert [node.get(PATH, Authorization=f"Bearer {key}").status for key in ("key-of-shop", "key-of-bank", "")] == [
             200, 404, 401,

@@ -1,5 +1,6 @@
 """The gateway's edges: keys, bodies, paths, marks and tokens."""
 
+import hmac
 import struct
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
@@ -8,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connectors.gateway.app import BODY_BYTES_MAX
-from connectors.gateway.keys import Keyring, OpenDoor
+from connectors.gateway.communications import BODY_BYTES_MAX
+from connectors.gateway.keys import Keyring, OpenDoor, grant_of
 from connectors.gateway.problems import Problem
 from connectors.gateway.refreshes import KEYS_MAX, REFRESH_EVERY_MS, RefreshLimit
+from connectors.gateway.routing import Right
 from connectors.gateway.tokens import Claim, Purpose, Signer
 from schemas.errors import SchemaError
 from schemas.ids import SendId, WorkspaceId
@@ -34,7 +36,7 @@ def node(tmp_path: Path) -> Iterator[GatewayInProcess]:
 
 @pytest.fixture
 def two_tenants(tmp_path: Path) -> Iterator[GatewayInProcess]:
-    door = Keyring({SHOP_KEY: WORKSPACE, BANK_KEY: WorkspaceId("bank")})
+    door = Keyring([grant_of(SHOP_KEY, WORKSPACE, Right), grant_of(BANK_KEY, WorkspaceId("bank"), Right)])
     made = GatewayInProcess(tmp_path / "cache", door)
     for workspace in (WORKSPACE, WorkspaceId("bank")):
         made.release(release(1, workspace=workspace))
@@ -84,10 +86,10 @@ def test_the_same_send_id_in_two_workspaces_is_two_sends(two_tenants: GatewayInP
 
 def test_without_keys_the_one_workspace_is_read_or_the_named_one() -> None:
     shop, bank = WorkspaceId("shop"), WorkspaceId("bank")
-    assert OpenDoor(None, lambda: (shop,)).workspace_of(b"") == shop
-    assert OpenDoor(bank, lambda: (shop,)).workspace_of(b"") == bank
+    assert OpenDoor(None, lambda: (shop,)).enter(b"", Right.READ) == shop
+    assert OpenDoor(bank, lambda: (shop,)).enter(b"", Right.READ) == bank
     with pytest.raises(Problem, match="workspace_id"):
-        OpenDoor(None, lambda: (shop, bank)).workspace_of(b"")
+        OpenDoor(None, lambda: (shop, bank)).enter(b"", Right.READ)
 
 
 # Bodies and paths
@@ -132,7 +134,7 @@ def test_a_body_over_the_limit_is_too_large(node: GatewayInProcess) -> None:
     [
         ("/v1/communications/news", 404),
         ("/v1/communications/news/anna/more", 404),
-        ("/v1/communications/news:batch", 404),
+        ("/v1/communications/news:batch", 405),
         ("/v1/communications//anna", 400),
         ("/v1/communications/news/", 400),
         ("/v1/communications/news/%FF", 400),
@@ -140,6 +142,7 @@ def test_a_body_over_the_limit_is_too_large(node: GatewayInProcess) -> None:
         ("/v1/communications/news/anna?format=xml", 400),
         ("/v1/communications/news/anna?format=json&explain=yes", 400),
         ("/v1/communications/news/anna?explain=true", 400),
+        ("/v1/communications/news/anna?as.city=Lyon", 400),
         ("/", 404),
         ("/v1", 404),
     ],
@@ -288,3 +291,28 @@ def test_the_refresh_limit_is_bounded_and_recovers() -> None:
     assert not limit.allows(b"0", START_MS + REFRESH_EVERY_MS - 1)
     assert limit.allows(b"0", START_MS + REFRESH_EVERY_MS)
     assert limit.allows(b"one more", START_MS + REFRESH_EVERY_MS)
+
+
+@pytest.mark.parametrize("length", [16, 63, 64, 65, 200])
+def test_tokens_are_signed_by_hmac_of_any_secret(length: int) -> None:
+    secret = bytes(range(length))
+    data = urlsafe_b64decode(Signer({"k": secret}).sign(CLAIM) + "==")
+    assert data[-16:] == hmac.digest(secret, data[:-16], "sha256")[:16]
+
+
+def test_tokens_of_several_purposes_are_those_that_are_signed_one_by_one() -> None:
+    signer = Signer({"k1": b"0123456789abcdef", "k2": b"fedcba9876543210"})
+    expected = [signer.sign(msgspec.structs.replace(CLAIM, purpose=purpose)) for purpose in Purpose]
+    assert signer.sign_each([*Purpose], CLAIM) == expected
+
+
+def test_reads_are_counted_with_how_long_they_took(node: GatewayInProcess) -> None:
+    for number in range(3):
+        node.post(ANNA_NEWS, f"s{number}")
+    labels = {"workspace": "shop", "template": "news", "source": "entry", "reason": ""}
+    assert node.metric("foresend_reads_total", **labels) == 3
+    assert node.metric("foresend_read_seconds_count") == 3
+    assert node.metric("foresend_read_seconds_bucket", le="+Inf") == 3
+    assert 0 < node.metric("foresend_read_seconds_sum") < 10
+    text = node.get("/metrics").body.decode()
+    assert 'foresend_read_seconds_bucket{le="5e-05"}' in text

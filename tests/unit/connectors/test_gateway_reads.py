@@ -7,7 +7,7 @@ import pytest
 
 from connectors.cache.rows import OutboxRow
 from connectors.gateway.reads import OUTBOX_ROWS_MAX
-from connectors.kafka.partitioning import event_partition, partition_of_key
+from connectors.kafka.partitioning import event_partition
 from schemas.codec import encode
 from schemas.decisions import Communication
 from schemas.draws import draw
@@ -181,12 +181,12 @@ def test_a_language_without_a_fallback_gets_the_workspaces_own(node: GatewayInPr
 
 
 def test_an_unknown_user_gets_the_fallback_and_leaves_no_state(node: GatewayInProcess) -> None:
-    before = node.store.estimated_entries()
+    before = node.store.live
     first = node.post("/v1/communications/news/nobody", "s1")
     assert (first.json["source"], first.json["reason"]) == ("fallback", "unknown")
     assert node.get("/v1/communications/news/nobody").status == 200
     assert node.outbox() == []
-    assert node.store.estimated_entries() == before
+    assert node.store.live == before
 
 
 def test_a_repeat_for_a_once_unknown_user_is_still_the_fallback(node: GatewayInProcess) -> None:
@@ -332,7 +332,7 @@ def test_no_draw_beyond_the_outboxs_bound_but_repeats_and_looks(
 
 
 def test_a_node_answers_for_its_own_partitions_only(tmp_path: Path) -> None:
-    own = partition_of_key(communication_key(WORKSPACE, NEWS, ANNA))
+    own = event_partition(WORKSPACE, ANNA)
     for partitions, status in (({own}, 200), (set(range(PARTITIONS)) - {own}, 421)):
         node = GatewayInProcess(tmp_path / str(status), partitions=partitions)
         node.release(release(1))

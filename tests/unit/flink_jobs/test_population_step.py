@@ -5,10 +5,10 @@ import struct
 import pytest
 from msgspec.structs import replace
 
-from flink_jobs.population.cells import PENDING, POPULATION
-from flink_jobs.population.step import FOLD_EVERY, PopulationStep
+from flink_jobs.cells import PENDING, POPULATION
+from flink_jobs.population.step import FOLD_EVERY, FOLD_WITHIN_MS, PopulationStep
 from flink_jobs.records import InputRecord, Outcome, PlainCells
-from online_models.population import SLOTS_MAX, Population, PopulationCell
+from online_models.population import SLOTS_MAX, Pending, Population, PopulationCell
 from online_models.scoring import Scorers
 from online_models.slot_model import UserModels
 from online_models.terms import Person, Situation, SlotTable
@@ -58,6 +58,9 @@ class Learner:
     def learn(self, one: Example) -> Outcome:
         return self._step.on_record(self.cells, InputRecord(b"shop|u|s", encode(one), Position(0, 0, 0)))
 
+    def wake(self, at_ms: int) -> Outcome:
+        return self._step.on_deadline(self.cells, SHOP, at_ms)
+
 
 def snapshot_of(outcome: Outcome) -> ModelSnapshot:
     (output,) = outcome.outputs
@@ -95,6 +98,55 @@ def test_the_whole_is_stored_now_and_then_and_examples_until_then() -> None:
     learner.learn(example(FOLD_EVERY))
     assert PENDING.name not in learner.cells.stored
     assert decode(PopulationCell, learner.cells.stored[POPULATION.name]).number == FOLD_EVERY
+
+
+def test_where_nothing_more_comes_nothing_of_a_person_stays() -> None:
+    learner = Learner()
+    due_ms = 5 + FOLD_WITHIN_MS
+    outcomes = [learner.learn(example(number)) for number in (5, 9, 12)]
+    assert [(one.woken_at_ms, one.wake_at_ms) for one in outcomes] == [(0, due_ms), (due_ms, due_ms), (due_ms, due_ms)]
+    early = learner.wake(due_ms - 1)
+    assert (early.woken_at_ms, early.wake_at_ms) == (due_ms, due_ms)
+    assert b"u9" in learner.cells.stored[PENDING.name]
+    outcome = learner.wake(due_ms)
+    assert (outcome.outputs, outcome.woken_at_ms, outcome.wake_at_ms) == ([], due_ms, 0)
+    assert [*learner.cells.stored] == [POPULATION.name]
+    assert not [user for user in (b"u5", b"u9", b"u12") if user in learner.cells.stored[POPULATION.name]]
+    assert learner.wake(2 * due_ms) == Outcome()
+    assert learner.learn(example(70_000)).wake_at_ms == 70_000 + FOLD_WITHIN_MS
+
+
+def test_full_before_its_time_it_is_folded_and_nobody_is_woken() -> None:
+    learner = Learner()
+    outcomes = [learner.learn(example(number)) for number in range(FOLD_EVERY)]
+    assert (outcomes[-1].woken_at_ms, outcomes[-1].wake_at_ms) == (FOLD_WITHIN_MS, 0)
+
+
+def test_what_is_learnt_is_the_same_whenever_it_is_folded_and_wherever_a_restart_comes() -> None:
+    whole = Learner(every=1)
+    examples = [example(n, "jazz" if n % 3 else "folk", [RewardKind.CLICK, RewardKind.NONE][n % 2]) for n in range(50)]
+    expected = [whole.learn(one).outputs[0].value for one in examples]
+    for fold in (1, 7, 31, 40):
+        for is_restarted_first in (True, False):
+            before = Learner(every=1)
+            for one in examples[:fold]:
+                before.learn(one)
+            if is_restarted_first:
+                before = Learner(before.cells, every=1)
+            before.wake(10 * FOLD_WITHIN_MS)
+            assert PENDING.name not in before.cells.stored
+            again = Learner(PlainCells(dict(before.cells.stored)), every=1)
+            for after in (before, again):
+                assert [after.learn(one).outputs[0].value for one in examples[fold:]] == expected[fold:]
+
+
+def test_what_an_older_version_left_pending_is_folded_with_the_next() -> None:
+    cells = PlainCells({PENDING.name: encode(Pending([encode(example(1))]))})
+    learner = Learner(cells)
+    assert learner.learn(example(3)).wake_at_ms == 3 + FOLD_WITHIN_MS
+    learner.wake(3 + FOLD_WITHIN_MS)
+    assert decode(PopulationCell, cells.stored[POPULATION.name]).number == 2
+    assert PENDING.name not in cells.stored
 
 
 def test_two_operators_never_write_one_key() -> None:

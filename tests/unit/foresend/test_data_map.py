@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.cache.families import FAMILIES
-from flink_jobs.cells import CELLS
-from flink_jobs.population.cells import POPULATION_CELLS
+from flink_jobs.cells import CELLS, POPULATION_CELLS
 from foresend.data_map import page
 from schemas.topics import TOPICS
 

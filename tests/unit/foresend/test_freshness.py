@@ -6,8 +6,8 @@ import json
 import msgspec
 import pytest
 
+from connectors.http.client import Headers, HttpUnavailable, Reply
 from foresend.freshness import FreshnessProbe, ProbePlace, probe_place
-from foresend.http_client import Headers, HttpUnavailable, Reply
 from schemas.ids import FieldName, TemplateName
 from schemas.library import Release
 

@@ -1,6 +1,7 @@
 """Settings of the collector: who may send, and from where."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,3 +71,22 @@ def test_origins_are_origins_and_keys_of_pages_are_other_keys() -> None:
     assert CollectSettings(KAFKA, keys=keys, web_keys={"w": "shop"}).problems() == []
     assert CollectSettings(KAFKA, keys=keys, web_keys={"k": "shop"}).problems()
     assert CollectSettings(KAFKA, workspace_id="shop", web_keys={"w": "shop"}).problems()
+
+
+def test_the_gateway_is_asked_with_a_key_of_each_workspace() -> None:
+    one = settings_of(keys={"a": "shop"}, gateway="http://g:1", gateway_key="k")
+    assert (one.problems(), one.key_by_workspace) == ([], {"shop": "k"})
+    several = {"keys": {"a": "shop", "b": "store"}, "gateway": "http://g:1"}
+    two = settings_of(**several, gateway_keys={"shop": "k1", "store": "k2"})
+    assert (two.problems(), two.key_by_workspace) == ([], {"shop": "k1", "store": "k2"})
+    # With another workspace's key somebody else would be unsubscribed there.
+    assert "none for shop, store" in settings_of(**several, gateway_key="k").problems()[0]
+
+
+def test_a_gateway_is_an_address_and_its_keys_need_one() -> None:
+    assert "collect.gateway" in settings_of(keys={"a": "shop"}, gateway="g:1").problems()[0]
+    assert "collect.gateway: is needed" in settings_of(keys={"a": "shop"}, gateway_key="k").problems()[0]
+
+
+def settings_of(**given: Any) -> CollectSettings:
+    return CollectSettings(KafkaSettings("localhost:9092"), **given)

@@ -126,3 +126,62 @@ def test_a_section_that_is_no_table_is_told(tmp_path: Path) -> None:
     path.write_text("outer = 1\n")
     with pytest.raises(ConfigError, match="expected a table"):
         outer(file=path)
+
+
+def test_a_variable_with_file_at_its_end_names_the_file_that_holds_the_value(tmp_path: Path) -> None:
+    port, keys, names = tmp_path / "port", tmp_path / "keys", tmp_path / "names"
+    port.write_text("81\n")
+    keys.write_text("a:1\nb:2\n\n")
+    names.write_text("one\ntwo,three\n")
+
+    found = outer(
+        {
+            "FORESEND_OUTER_PORT_FILE": str(port),
+            "FORESEND_OUTER_KEYS_FILE": str(keys),
+            "FORESEND_OUTER_NAMES_FILE": str(names),
+        }
+    )
+
+    assert (found.port, found.keys, found.names) == (81, {"a": "1", "b": "2"}, ("one", "two", "three"))
+
+
+def test_a_file_goes_over_the_settings_file_and_below_the_command_line(file: Path, tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    port.write_text("2")
+
+    assert outer({"FORESEND_OUTER_PORT_FILE": str(port)}, file=file).port == 2
+    assert outer({"FORESEND_OUTER_PORT_FILE": str(port)}, file=file, port=3).port == 3
+
+
+def test_a_variable_and_its_file_are_not_both_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="FORESEND_OUTER_PORT: is set beside FORESEND_OUTER_PORT_FILE"):
+        outer({"FORESEND_OUTER_PORT": "1", "FORESEND_OUTER_PORT_FILE": str(tmp_path / "port")})
+
+
+def test_a_file_that_is_not_there_is_told_with_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"FORESEND_OUTER_KEYS_FILE: .*/none: cannot be read: No such file"):
+        outer({"FORESEND_OUTER_KEYS_FILE": str(tmp_path / "none")})
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(ConfigError, match="expected UTF-8"):
+        outer({"FORESEND_OUTER_KEYS_FILE": str(tmp_path / "keys")})
+
+
+def test_a_file_for_a_setting_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="FORESEND_OUTER_PROT_FILE: no such setting of outer"):
+        outer({"FORESEND_OUTER_PROT_FILE": str(tmp_path / "port")})
+
+
+@pytest.mark.parametrize("name", ["port", "wait_s", "loud", "keys"])
+def test_what_a_file_holds_is_never_quoted(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text("canary-of-a-secret")
+
+    with pytest.raises(ConfigError) as raised:
+        outer({f"FORESEND_OUTER_{name.upper()}_FILE": str(file)})
+
+    assert "canary" not in str(raised.value)
+    assert f"FORESEND_OUTER_{name.upper()}_FILE" in str(raised.value)

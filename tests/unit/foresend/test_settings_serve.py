@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from connectors.gateway.keys import grant_of
+from connectors.gateway.routing import Right
 from foresend.serving import _own_secret, _url_of
 from foresend.settings.loading import load
 from foresend.settings.serve import ServeSettings
 from schemas.errors import ConfigError
+from schemas.ids import WorkspaceId
 from schemas.topics import PARTITIONS
 
 SECRET = "ab" * 32
 KEY = "a key of the shop"
+GRANT = grant_of(KEY, WorkspaceId("shop"), [Right.READ, Right.DRAW])
 
 
 def loaded(**environment: str) -> ServeSettings:
@@ -39,8 +43,8 @@ def test_where_others_reach_it_keys_and_secrets_are_needed_and_both_are_told() -
 
 
 def test_with_keys_and_secrets_it_may_listen_anywhere() -> None:
-    settings = loaded(serve_host="10.1.2.3", serve_keys=f"{KEY}:shop", serve_signing_keys=f"k1:{SECRET}")
-    assert settings.workspace_by_key == {KEY: "shop"}
+    settings = loaded(serve_host="10.1.2.3", serve_keys=GRANT.line, serve_signing_keys=f"k1:{SECRET}")
+    assert settings.key_grants == [GRANT]
     assert settings.secrets == {"k1": bytes.fromhex(SECRET)}
 
 
@@ -55,7 +59,10 @@ def test_with_keys_and_secrets_it_may_listen_anywhere() -> None:
         ({"serve_signing_keys": "k1:not-hex"}, "hexadecimal"),
         ({"serve_signing_keys": "k1:abcd"}, "at least"),
         ({"serve_signing_keys": "k" * 33 + f":{SECRET}"}, "at most"),
-        ({"serve_keys": "short:shop", "serve_host": "10.1.2.3", "serve_signing_keys": f"k:{SECRET}"}, "16"),
+        ({"serve_keys": f"{KEY}:shop"}, "foresend keys new"),
+        ({"serve_keys": f"{GRANT.digest}:shop"}, "foresend keys new"),
+        ({"serve_keys": f"{GRANT.digest}:shop:read+write"}, "rights among read, draw"),
+        ({"serve_keys": f"{GRANT.digest}:shop:"}, "rights among"),
         ({"kafka_bootstrap": "nowhere"}, "kafka.bootstrap"),
     ],
 )
@@ -64,9 +71,14 @@ def test_a_wrong_value_is_told_with_its_name(environment: dict[str, str], words:
     assert words in problem
 
 
+def test_a_limit_of_the_cache_is_none_or_has_room_for_something() -> None:
+    (problem,) = problems_of(serve_cache_bytes="1000")
+    assert "serve.cache_bytes: expected 0 (no limit) or at least" in problem
+
+
 def test_secrets_are_never_shown() -> None:
-    settings = loaded(serve_keys=f"{KEY}:shop", serve_signing_keys=f"k1:{SECRET}")
-    assert KEY not in repr(settings)
+    settings = loaded(serve_keys=GRANT.line, serve_signing_keys=f"k1:{SECRET}")
+    assert GRANT.digest not in repr(settings)
     assert SECRET not in repr(settings)
 
 
@@ -95,3 +107,32 @@ def test_an_own_secret_is_made_once_and_only_we_can_read_it(tmp_path: Path) -> N
 def test_the_own_address_is_a_url() -> None:
     assert _url_of("127.0.0.1", 8090) == "http://127.0.0.1:8090"
     assert _url_of("::1", 8090) == "http://[::1]:8090"
+
+
+TWO = "one:http://10.0.0.1:8090,two:http://10.0.0.2:8090"
+
+
+def test_partitions_follow_from_the_nodes() -> None:
+    signing = {"serve_signing_keys": f"k1:{SECRET}"}
+    both = [loaded(serve_nodes=TWO, serve_node=name, **signing) for name in ("one", "two")]
+    assert [one.partition_numbers for one in both] == [tuple(range(PARTITIONS))] * 2
+    three = f"{TWO},three:http://10.0.0.3:8090"
+    held = [loaded(serve_nodes=three, serve_node=name, **signing) for name in ("one", "two", "three")]
+    assert sorted(number for one in held for number in one.partition_numbers) == sorted([*range(PARTITIONS)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"serve_nodes": TWO, "serve_node": "three"}, "serve.node: expected one of one, two"),
+        ({"serve_nodes": TWO}, "serve.node: expected one of one, two"),
+        ({"serve_node": "one"}, "serve.node: expected serve.nodes beside it"),
+        ({"serve_nodes": TWO, "serve_node": "one", "serve_partitions": "1"}, "serve.partitions: expected none"),
+        ({"serve_nodes": "one:10.0.0.1:8090", "serve_node": "one"}, "serve.nodes: expected addresses as http://"),
+        ({"serve_nodes": "one:http://a/path", "serve_node": "one"}, "serve.nodes: expected addresses as http://"),
+        ({"serve_nodes": "one:http://a,two:http://a", "serve_node": "one"}, "an address of its own for each node"),
+        ({"serve_nodes": TWO, "serve_node": "one"}, "serve.signing_keys: needed, the same on all nodes"),
+    ],
+)
+def test_a_wrong_list_of_nodes_is_told(environment: dict[str, str], words: str) -> None:
+    assert words in "\n".join(problems_of(**environment))

@@ -111,3 +111,12 @@ def test_a_tag_counts_once() -> None:
 def test_features_of_every_example_are_those_of_no_variant() -> None:
     assert (hash_of_name("own"), hash_of_name("recent")) == (OWN, RECENT)
     assert all(map(math.isfinite, ContentTerm(table(), SETTINGS).score(person(None, {})).deviations))
+
+
+def test_a_whole_slot_scores_as_its_rows_do_one_by_one() -> None:
+    term = ContentTerm(table(), SETTINGS)
+    for known in (person(None), person(taught(JAZZ, 1.0, 3)), person(taught(FOLK, 0.0, 40))):
+        whole = term.score(known)
+        rows = [term.score(known, [row]) for row in range(len(table()))]
+        assert list(whole.values) == pytest.approx([one.values[0] for one in rows], abs=1e-12)
+        assert list(whole.deviations) == pytest.approx([one.deviations[0] for one in rows], abs=1e-12)

@@ -7,21 +7,12 @@ from typing import Any
 import pytest
 
 from online_models.cells import DEVICES_MAX, TAGS_MAX, TRAITS_MAX, Profile
-from online_models.features import (
-    TAG_LENGTH_MAX,
-    TAGS_OF_EVENT_MAX,
-    TRAIT_LENGTH_MAX,
-    VALUES_OF_EVENT_MAX,
-    affinity,
-    observe,
-    remember_context,
-    remember_traits,
-    tags_of,
-)
-from online_models.zones import zone_of
+from online_models.features import TRAIT_LENGTH_MAX, affinity, observe, remember_context, remember_traits
 from schemas.events import Event, EventKind
 from schemas.ids import FieldName, Locale, Tag
 from schemas.library import FeatureSettings, TagRule, WorkspaceSettings
+from schemas.tagging import TAG_LENGTH_MAX, TAGS_OF_EVENT_MAX, VALUES_OF_EVENT_MAX, tags_of
+from schemas.zones import zone_of
 
 MONDAY_NOON_MS = 1_760_356_800_000  # 2025-10-13 12:00 UTC
 HOUR_MS = 3_600_000

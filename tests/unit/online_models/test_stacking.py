@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from online_models.stacking import KNOTS, LEARNT_FROM, WEIGHT_MAX, Stack, StackStatistics, shares_of
+from online_models.stacking import KNOTS, LEARNT_FROM, WEIGHT_MAX, Stack, StackStatistics, inputs_of, shares_of
 from schemas.errors import StateCorrupt
 
 Terms = tuple[float, float, float, float]
@@ -20,9 +20,9 @@ def example(seed: random.Random, *, trust: float) -> tuple[Terms, bool]:
 
 def taught(count: int, trust: float, experience: int = 10) -> StackStatistics:
     statistics, seed = StackStatistics(), random.Random(7)
-    for _ in range(LEARNT_FROM + count):
+    for now in range(LEARNT_FROM + count):
         terms, clicked = example(seed, trust=trust)
-        statistics.learn(terms, sum(terms), experience, clicked)
+        statistics.learn(terms, sum(terms), experience, clicked, (now, now))
     return statistics
 
 
@@ -48,7 +48,7 @@ def test_experience_decides_which_weight_is_learnt() -> None:
     for n in range(8_000):
         experience = (1, 256)[n % 2]
         terms, clicked = example(seed, trust=float(experience > 1))
-        statistics.learn(terms, sum(terms), experience, clicked)
+        statistics.learn(terms, sum(terms), experience, clicked, (n, n))
     stack = Stack.of(statistics.snapshot())
     young, old = stack.weights(1, 2)[1], stack.weights(256, 2)[1]
     assert young < 0.4
@@ -58,11 +58,49 @@ def test_experience_decides_which_weight_is_learnt() -> None:
 
 def test_while_the_prior_finds_its_level_nothing_is_learnt_of_weights() -> None:
     statistics = StackStatistics()
-    for _ in range(LEARNT_FROM):
-        statistics.learn((-3.0, 0.5, 0.0, 0.0), -3.0, 0, True)
-    assert statistics.snapshot() == StackStatistics().snapshot()
-    statistics.learn((-3.0, 0.5, 0.0, 0.0), -3.0, 0, True)
-    assert statistics.snapshot() != StackStatistics().snapshot()
+    for now in range(LEARNT_FROM):
+        statistics.learn((-3.0, 0.5, 0.0, 0.0), -3.0, 0, True, (now, now))
+    assert statistics.mean.tolist() == StackStatistics().mean.tolist()
+    statistics.learn((-3.0, 0.5, 0.0, 0.0), -3.0, 0, True, (LEARNT_FROM, LEARNT_FROM))
+    assert statistics.mean.tolist() != StackStatistics().mean.tolist()
+
+
+def test_what_nothing_was_decided_after_is_not_published() -> None:
+    statistics, seed = StackStatistics(), random.Random(7)
+    for _ in range(2_000):
+        terms, clicked = example(seed, trust=0.0)
+        statistics.learn(terms, sum(terms), 10, clicked, (5, 9_000))
+    assert statistics.mean[6] < 0.5
+    assert Stack.of(statistics.snapshot()).weights(10, 2) == (1.0, 1.0, 0.0)
+
+
+def test_a_score_goes_by_the_share_that_is_proved_from_equal_weights_to_the_learnt_ones() -> None:
+    statistics = taught(3_000, trust=0.3)
+    told = []
+    statistics.proof.variance = 1e-12
+    for statistics.proof.mean in (0.0, 0.25, 1.0, 7.0):
+        prior, content, added = Stack.of(statistics.snapshot()).weights(10, 2)
+        told.append(-2.0 * prior + 1.5 * content + added)
+    assert told[0] == -0.5
+    assert told[1] == pytest.approx(0.75 * told[0] + 0.25 * told[2], abs=1e-5)
+    assert told[2] == pytest.approx(told[3], abs=1e-4)
+    assert told[2] < -1.0
+
+
+def test_weights_that_follow_a_month_that_is_over_are_not_published() -> None:
+    """Given months of unlike rates, two and two alike, each told when the next but one begins."""
+    month_ms, seed, statistics = 1_000_000, random.Random(3), StackStatistics()
+    for month in range(8):
+        at_ms = (month + 1) * month_ms
+        for _ in range(800):
+            content = seed.gauss(0.0, 0.2)
+            rate = -1.0 if month % 4 < 2 else -2.0
+            clicked = seed.random() < 1 / (1 + math.exp(-(rate + content)))
+            statistics.learn((-1.5, content, 0.0, 0.0), content - 1.5, 10, clicked, (at_ms, at_ms + month_ms))
+    learnt = statistics.mean * inputs_of((-1.5, 0.0, 0.0, 0.0), 10)
+    prior, _, added = Stack.of(statistics.snapshot()).weights(10, 2)
+    assert learnt.sum() < -1.65
+    assert -1.55 < -1.5 * prior + added < -1.45
 
 
 def test_where_one_term_alone_speaks_there_is_nothing_to_weigh() -> None:
@@ -74,16 +112,20 @@ def test_where_one_term_alone_speaks_there_is_nothing_to_weigh() -> None:
 
 
 def test_terms_that_there_were_none_of_keep_their_weight() -> None:
-    weights = Stack.of(taught(500, trust=0.5).snapshot()).weights(10, 4)
+    statistics = taught(500, trust=0.5)
+    weights = Stack.of(statistics.snapshot()).weights(10, 4)
     slope = weights[2]
     assert weights[2] == weights[3]
     # Nothing but the calibration's slope, which holds for all of them.
-    assert slope == pytest.approx(taught(500, trust=0.5).calibration.line[0], rel=1e-6)
+    share = statistics.proof.share
+    assert slope == pytest.approx(1.0 + share * (statistics.calibration.line[0] - 1.0), rel=1e-6)
+    assert share > 0.0
 
 
 def test_weights_are_bounded_whatever_was_published() -> None:
     statistics = StackStatistics()
     statistics.mean[:] = 40.0
+    statistics.proof.believe()
     weights = Stack.of(statistics.snapshot()).weights(3, 4)
     assert all(0.0 <= weight <= WEIGHT_MAX for weight in weights[:-1])
     assert weights[-1] == 10.0
@@ -141,8 +183,14 @@ def test_what_is_stored_goes_on_as_the_living() -> None:
 
 def test_other_bytes_stop_the_job() -> None:
     packed = StackStatistics().packed()
-    for bad in (packed[:-1], b"\x09" + packed[1:]):
-        with pytest.raises(StateCorrupt, match="expected stack statistics"):
+    for bad, expected in (
+        (packed[:-1], "expected a proof"),
+        (packed + b"1", "expected a proof"),
+        (packed[:1_000], "expected stack statistics"),
+        (b"\x09" + packed[1:], "expected stack statistics"),
+        (b"\x01" + packed[1:], "expected stack statistics"),
+    ):
+        with pytest.raises(StateCorrupt, match=expected):
             StackStatistics.of(bad)
     assert StackStatistics.of(b"").packed() == packed
 

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+import zstandard
 
-from schemas.codec import Cell, Upgrade, Versioned, decode, encode
+from schemas.codec import SQUEEZED_MAX, Cell, Upgrade, Versioned, decode, encode
 from schemas.errors import StateCorrupt, StateError, StateVersionError
 
 
@@ -105,3 +106,62 @@ def test_an_upgrade_that_finds_garbage_is_corrupt_too() -> None:
 def test_both_faults_of_stored_bytes_stop_the_job() -> None:
     assert issubclass(StateCorrupt, StateError)
     assert issubclass(StateVersionError, StateError)
+
+
+class Crowd(Cell):
+    DEFLATED_FROM: ClassVar[int] = 64
+
+    names: list[str] = []
+
+
+def test_a_cell_that_is_deflated_when_it_is_long_reads_as_it_was_and_a_short_one_stays_plain() -> None:
+    short, long = Crowd(["ana"]), Crowd(["ana"] * 200)
+    assert encode(short)[0] == 1
+    assert encode(long)[0] == 0x81
+    assert len(encode(long)) < 40
+    assert encode(long) == encode(Crowd(["ana"] * 200))
+    assert [decode(Crowd, encode(one)) for one in (short, long)] == [short, long]
+
+
+@pytest.mark.parametrize("broken", ["cut", "turned", "other"])
+def test_a_deflated_cell_that_is_damaged_is_told_as_corrupt(broken: str) -> None:
+    packed = encode(Crowd([f"person-{number}" for number in range(200)]))
+    damaged = {"cut": packed[:-4], "turned": packed[:1] + b"\xff" + packed[2:], "other": b"\x81"}[broken]
+    with pytest.raises(StateCorrupt):
+        decode(Crowd, damaged)
+
+
+def test_a_cell_that_is_never_deflated_takes_the_mark_for_a_newer_version() -> None:
+    with pytest.raises(StateVersionError):
+        decode(Tally, b"\x81" + encode(Tally())[1:])
+
+
+class Page(Versioned, frozen=True):
+    SQUEEZED_FROM: ClassVar[int] = 64
+
+    words: str = ""
+
+
+def test_a_shape_that_is_compressed_when_it_is_long_reads_as_it_was_and_a_short_one_stays_plain() -> None:
+    short, long = Page("ana"), Page("ana " * 200)
+    assert encode(short)[0] == 1
+    assert encode(long)[0] == 0x81
+    assert len(encode(long)) < 40
+    assert encode(long) == encode(Page("ana " * 200))
+    assert [decode(Page, encode(one)) for one in (short, long)] == [short, long]
+
+
+@pytest.mark.parametrize("broken", ["cut", "turned", "other", "bomb", "endless"])
+def test_a_compressed_shape_that_is_damaged_or_unfolds_without_bound_is_told_as_corrupt(broken: str) -> None:
+    packed = encode(Page("".join(f"person-{number}" for number in range(200))))
+    bomb = zstandard.ZstdCompressor().compress(bytes(SQUEEZED_MAX + 1))
+    endless = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(100))
+    damaged = {
+        "cut": packed[:-4],
+        "turned": packed[:1] + b"\xff" + packed[2:],
+        "other": b"\x81",
+        "bomb": b"\x81" + bomb,
+        "endless": b"\x81" + endless,
+    }[broken]
+    with pytest.raises(StateCorrupt):
+        decode(Page, damaged)

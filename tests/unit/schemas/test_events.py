@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from schemas.catalogue import SLATE_LENGTH_MAX
 from schemas.errors import Reason, SchemaError
 from schemas.events import (
     AGE_MAX_MS,
@@ -184,7 +185,7 @@ def test_an_exposure_of_the_fallback_has_no_decision() -> None:
         {"features": [0.25, 0.5]},
         {"slots": []},
         {"slots": ["s"] * 33, "variants": ["v"] * 33, "features": [0.5] * 33},
-        {"variants": ["x" * (ID_LENGTH_MAX + 1)]},
+        {"variants": ["x" * (SLATE_LENGTH_MAX + 1)]},
         {"decision": "x" * (ID_LENGTH_MAX + 1)},
         {"candidate": -2},
         {"candidate": 10**30},

@@ -48,13 +48,17 @@ def test_the_bytes_do_not_depend_on_the_process(sample_release: Release) -> None
         ("foresend.yaml", "temperature: 0.2", "temperature: 0.6"),
         ("newsletter/locales/de.yaml", "Nadel runter", "Nadel hoch"),
         ("newsletter/template.mjml", 'font-size="34px"', 'font-size="35px"'),
-        ("samples/ana.yaml", "city: Porto", "city: Braga"),
     ],
 )  # fmt: skip
 def test_any_change_makes_another_release(
     tmp_path: Path, sample_release: Release, file: str, old: str, new: str
 ) -> None:
     assert compile_release(load(sample_with(tmp_path, (file, old, new)))).id != sample_release.id
+
+
+def test_a_sample_person_is_in_no_release(tmp_path: Path, sample_release: Release) -> None:
+    other = ("samples/ana.yaml", "city: Porto", "city: Braga")
+    assert compile_release(load(sample_with(tmp_path, other))).id == sample_release.id
 
 
 def test_layouts_are_kept_by_content_so_that_words_of_variants_do_not_touch_them(
@@ -142,29 +146,39 @@ def test_without_a_source_links_are_left_as_they_are(tmp_path: Path) -> None:
 
 def test_every_template_and_language_has_a_fallback_with_its_marks_open(sample_release: Release) -> None:
     assert sorted(sample_release.fallbacks) == [
-        "cart_reminder/de", "cart_reminder/en", "newsletter/de", "newsletter/en",
+        "cart_reminder/de", "cart_reminder/en", "newsletter/de", "newsletter/en", "receipt/de", "receipt/en",
     ]  # fmt: skip
     assert sample_release.mark_prefix.startswith("fs-mark-")
-    for fallback in sample_release.fallbacks.values():
-        for name in MARKS.keys() - {"send_id"}:
-            assert mark(sample_release.mark_prefix, name).encode() in fallback.html
-        assert mark(sample_release.mark_prefix, "unsubscribe_url").encode() in fallback.text
+    for key, fallback in sample_release.fallbacks.items():
         assert b"{{" not in fallback.html + fallback.text
         assert fallback.subject
         assert fallback.preheader
+        if key.startswith("receipt/"):
+            # Nobody unsubscribes from receipts.
+            assert mark(sample_release.mark_prefix, "unsubscribe_url").encode() not in fallback.html + fallback.text
+            continue
+        for name in MARKS.keys() - {"send_id"}:
+            assert mark(sample_release.mark_prefix, name).encode() in fallback.html
+        assert mark(sample_release.mark_prefix, "unsubscribe_url").encode() in fallback.text
 
 
 def test_the_fallback_shows_nothing_that_ends(sample_release: Release) -> None:
     assert all(b"TENYEARS" not in fallback.html for fallback in sample_release.fallbacks.values())
 
 
-def test_the_dictionary_holds_sample_people_only_and_is_worth_it(sample_release: Release) -> None:
-    for name in ("Ana", "Porto", "Jonas"):
-        assert name.encode() in sample_release.dictionary
-    library = Library(sample_release)
-    plain = Library(msgspec.structs.replace(sample_release, dictionary=b""))
-    for fallback in sample_release.fallbacks.values():
-        assert len(library.compress(fallback)) * 10 < len(plain.compress(fallback))
+def test_a_layout_that_jinja_must_run_is_compressed_with_a_dictionary_of_sample_people(tmp_path: Path) -> None:
+    condition = ("newsletter/template.mjml", "{{ texts.greeting }}", "{% if fields.city == 'Porto' %}x{% endif %}")
+    release = compile_release(load(sample_with(tmp_path, condition)))
+    assert sorted(release.pieces) == ["cart_reminder/de", "cart_reminder/en", "receipt/de", "receipt/en"]
+    assert b"Porto" in release.dictionary
+    library, plain = Library(release), Library(msgspec.structs.replace(release, dictionary=b""))
+    fallback = release.fallbacks["newsletter/en"]
+    assert len(library.compress(fallback)) * 10 < len(plain.compress(fallback))
+
+
+def test_a_release_whose_layouts_only_print_has_pieces_and_no_dictionary(sample_release: Release) -> None:
+    assert sample_release.pieces.keys() == sample_release.fallbacks.keys()
+    assert (sample_release.dictionary, sample_release.dictionary_id) == (b"", 0)
     assert len(encode(sample_release)) < RELEASE_BYTES_MAX
 
 
@@ -172,7 +186,7 @@ def test_a_workspace_without_sample_people_has_a_release_too(tmp_path: Path) -> 
     folder = sample_with(tmp_path)
     for path in (folder / "samples").iterdir():
         path.unlink()
-    assert compile_release(load(folder)).dictionary
+    assert compile_release(load(folder)).pieces
 
 
 def test_a_workspace_with_errors_is_not_loaded(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from schemas.ids import FieldName, Locale, SlotName, TemplateName, VariantId
 from schemas.library import Layout, Release, Template
 from templates.compiler import default_variants
 from templates.library import Library
-from templates.send_marks import Opener
+from templates.send_marks import Opener, Whole
 
 EN, DE = Locale("en"), Locale("de")
 NEWSLETTER, CART = TemplateName("newsletter"), TemplateName("cart_reminder")
@@ -112,7 +112,8 @@ def test_rendering_twice_gives_the_same_bytes_in_any_library(library: Library, s
 def test_what_the_library_compresses_the_gateway_opens(library: Library, sample_release: Release) -> None:
     template = library.template(NEWSLETTER)
     message = library.render(template, DE, variants(template), {"first_name": "Zoë 李雷 👩‍👧"})
-    assert Opener(sample_release.dictionary).open(library.compress(message)) == message
+    opened = Opener(sample_release).open(library.compress(message), NEWSLETTER, DE)
+    assert opened == Whole(message, sample_release.mark_prefix)
 
 
 def tampered(release: Release, **parts: str) -> Release:

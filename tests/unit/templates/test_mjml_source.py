@@ -75,3 +75,22 @@ def test_what_the_compiler_itself_refuses_has_a_line() -> None:
     assert isinstance(compiled, Fault)
     assert compiled.line >= 1
     assert "cannot be compiled" in compiled.message
+
+
+@pytest.mark.parametrize(("around", "count"), [("mj-wrapper", 2_000), ("div", 20_000)])
+def test_what_is_nested_too_deep_for_the_compilers_stack_is_refused(around: str, count: int) -> None:
+    # It would end the whole process, not only this compilation.
+    nested = f"<{around}>" * count + f"</{around}>" * count
+    words = (
+        nested
+        if around.startswith("mj")
+        else f"<mj-section><mj-column><mj-text>{nested}</mj-text></mj-column></mj-section>"
+    )
+    compiled = compile_mjml(f"<mjml>\n<mj-body>\n{words}</mj-body></mjml>")
+    assert isinstance(compiled, Fault)
+    assert (compiled.line, "nested too deep" in compiled.message) == (3, True)
+
+
+def test_many_elements_beside_each_other_are_not_deep() -> None:
+    words = "<mj-text>a<br>b<br/><img alt='' src='https://a.example/a.png'></mj-text><mj-spacer />" * 600
+    assert not isinstance(compile_mjml(WHOLE.format(words)), Fault)

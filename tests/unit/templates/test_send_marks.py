@@ -5,11 +5,13 @@ import pytest
 
 from schemas.decisions import Rendered
 from schemas.errors import StateCorrupt, StateVersionError
+from schemas.ids import Locale, TemplateName
 from schemas.library import Release
 from templates.library import Library
-from templates.send_marks import MARKS, Opener, fill, mark
+from templates.send_marks import MARKS, Opener, Whole, fill, mark
 
 PREFIX = "fs-mark-0a1b2c3d-"
+NEWS, EN = TemplateName("newsletter"), Locale("en")
 MESSAGE = Rendered(
     "Hi",
     "pre",
@@ -45,10 +47,10 @@ def test_a_mark_that_is_cut_off_is_an_error() -> None:
 
 
 def test_what_was_compressed_opens_equal(sample_release: Release) -> None:
-    library, opener = Library(sample_release), Opener(sample_release.dictionary)
+    library, opener = Library(sample_release), Opener(sample_release)
     for rendered in sample_release.fallbacks.values():
         body = library.compress(rendered)
-        assert opener.open(body) == rendered
+        assert opener.open(body, NEWS, EN) == Whole(rendered, sample_release.mark_prefix)
         assert body == library.compress(rendered)
 
 
@@ -63,13 +65,13 @@ def test_a_damaged_body_is_told_and_not_served(sample_release: Release, damage: 
         "not ours": Library(sample_release)._zstd.compress(b"\x93\x01\x02\x03"),
     }
     with pytest.raises(StateCorrupt):
-        Opener(sample_release.dictionary).open(damaged[damage])
+        Opener(sample_release).open(damaged[damage], NEWS, EN)
 
 
 def test_a_body_that_would_unfold_without_bound_is_refused(sample_release: Release) -> None:
     bomb = Library(sample_release)._zstd.compress(bytes(50_000_000))
     with pytest.raises(StateCorrupt, match="at most"):
-        Opener(sample_release.dictionary).open(bomb)
+        Opener(sample_release).open(bomb, NEWS, EN)
 
 
 def test_the_gateway_loads_neither_jinja_nor_mjml() -> None:

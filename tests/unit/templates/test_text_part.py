@@ -45,3 +45,15 @@ def test_the_open_pixel_is_for_html_alone() -> None:
 
 def test_private_use_characters_of_the_author_name_no_mark() -> None:
     assert text_part("a \ue0007\ue001 {{ fields.a }}") == "a 7 {{ fields.a }}\n"
+
+
+def test_a_brace_that_was_an_entity_is_no_jinja_in_the_text() -> None:
+    text = text_part("<p>&#123;&#123; marks.send_id }} &#123;% if %} &#123;# a #}</p>")
+    assert "{{" not in text
+    assert "{%" not in text
+    assert "{#" not in text
+    assert text.replace("\u2060", "") == "{{ marks.send_id }} {% if %} {# a #}\n"
+
+
+def test_values_that_only_tags_parted_stay_apart() -> None:
+    assert text_part("<b>{{ fields.a }}</b><i>{{ fields.b }}</i>") == "{{ fields.a }}\u2060{{ fields.b }}\n"

@@ -66,6 +66,10 @@ def test_a_host_is_allowed_with_those_below_it_only() -> None:
     assert not host_allowed("https://shop.example.org/", ["shop.example"])
 
 
+def test_what_is_no_address_leads_to_no_host() -> None:
+    assert not host_allowed("https://[::1", ["a.example"])
+
+
 def test_parameters_are_added_where_they_are_missing() -> None:
     parameters = [("utm_source", "a"), ("utm_medium", "email")]
     assert with_parameters("https://a.example", parameters) == "https://a.example?utm_source=a&utm_medium=email"

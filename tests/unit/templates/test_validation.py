@@ -47,6 +47,14 @@ MISTAKES = [
     (SETTINGS, "      kind: count\n", "      kind: share\n", None, "a share has no window"),
     (SETTINGS, "half_life: 28d ", "half_life: month ", None, "has not the form"),
     (SETTINGS, "default: 3 ", "bound: 2\n      default: 3 ", None, "the default is beyond the bound 2"),
+    (SETTINGS, 'from: "21:00"', "from: 9pm", None, "has not the form"),
+    (SETTINGS, "live: false", "live: perhaps", None, "expected true or false"),
+    (SETTINGS, "channel: file", "channel: pigeon", None, "expected one of file, smtp, api, webhook"),
+    (SETTINGS, "channel: file", "channel: smtp", None, "nothing is sent by smtp yet"),
+    (SETTINGS, "{ days: 7, messages: 3 }", "{ days: 1, messages: 3 }", None, "a cap of 1 days stands above"),
+    (SETTINGS, "{ days: 1, messages: 1 }", "{ days: 1, messages: 4 }", "foresend.yaml", "cannot both bind"),
+    (SETTINGS, "{ days: 7, messages: 3 }", "{ days: 70, messages: 3 }", None, "at most 31"),
+    (VARIANTS, "class: marketing", "purpose: []\nclass: marketing", None, "expected text"),
     (VARIANTS, "class: marketing", "class: advertising", None, "expected one of marketing"),
     (VARIANTS, "kind: headline", "kind: sideline", None, "expected one of subject"),
     (VARIANTS, "id: after-dark", "id: friday-reel", None, "stands in subject twice"),
@@ -251,7 +259,7 @@ def test_a_folder_that_is_no_workspace_is_told_and_not_crashed_on(tmp_path: Path
     assert told == {"templates/Bad Name", "templates/cart_reminder/template.mjml", "templates/newsletter/locales"}
 
 
-def test_a_fallback_needs_variants_without_an_end(tmp_path: Path) -> None:
+def test_a_fallback_needs_variants_for_everybody_at_any_time(tmp_path: Path) -> None:
     changes = [
         (VARIANTS, f"- {{ id: {variant}", f'- {{ valid_until: "2030-01-01T00:00:00Z", id: {variant}')
         for variant in (
@@ -260,7 +268,7 @@ def test_a_fallback_needs_variants_without_an_end(tmp_path: Path) -> None:
         )
     ]  # fmt: skip
     problems = validate(sample_with(tmp_path, *changes))
-    assert ["without an end" in problem.message for problem in problems] == [True]
+    assert ["for everybody, at any time" in problem.message for problem in problems] == [True]
 
 
 def test_a_problem_reads_as_one_line() -> None:

@@ -8,6 +8,7 @@ from tests.support.people import BEGIN_MS, DAY_MS, shown_to
 from tests.support.sequences import arrays_of, part_of
 from training.gate import JUDGED_MIN, figures, judge, slope_of
 from training.histories import histories_of
+from training.policy_value import PolicyValue, nothing_told
 
 SHOWN = shown_to(people=20, each=30)
 HISTORIES = histories_of([], SHOWN, 1 << 46)
@@ -54,6 +55,26 @@ def test_rewards_that_are_all_alike_say_nothing() -> None:
     alike = histories_of([], [one._replace(label=0.0) for one in SHOWN], 1 << 46)
     _, verdict = judge(silent(), None, alike, BEGIN_MS)
     assert "differ" in verdict.reason
+
+
+def test_both_judges_must_agree() -> None:
+    _, verdict = judge(silent(), None, HISTORIES, BEGIN_MS)
+    worse = PolicyValue(500, 0.2, 0.1, 0.2, -0.1, -0.15, -0.05, 300.0, 1.0, "")
+    assert "would have earned 0.10000" in verdict.with_policy(worse).reason
+    assert not verdict.with_policy(worse).passed
+    # What is not surely worse, or was not told, stops nothing.
+    for value in (worse._replace(hi=0.01), worse._replace(silent="too few"), nothing_told("no release")):
+        assert verdict.with_policy(value).passed
+    # The first judge's reason stays.
+    failed = verdict._replace(reason="log loss")
+    assert failed.with_policy(worse).reason == "log loss"
+    assert failed.with_policy(worse._replace(hi=0.2)).policy is not None
+
+
+def test_the_newer_half_is_told_by_its_first_moment() -> None:
+    _, verdict = judge(silent(), None, HISTORIES, BEGIN_MS)
+    served = sorted(one.at_ms for one in SHOWN)
+    assert verdict.since_ms == served[len(served) // 2]
 
 
 def test_a_slope_is_that_of_the_truth() -> None:

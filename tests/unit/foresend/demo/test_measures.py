@@ -10,8 +10,8 @@ import pytest
 from foresend.demo.latencies import Latencies
 from foresend.demo.measures import Chaos, Measures, Rate
 from foresend.demo.memory import MemoryTrack, resident_mb, slope_mb_per_min
-from foresend.demo.scoreboard import Scoreboard
 from foresend.demo.scraping import by_label
+from foresend.simulation.scoreboard import Scoreboard
 
 FIXED_KEYS = set(
     """seconds setup_s first_message_s users events events_per_s freshness_p50_ms freshness_p99_ms

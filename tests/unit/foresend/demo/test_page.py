@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from foresend.demo import playing
-from foresend.demo.named import NamedPerson
-from foresend.demo.page import Page
-from foresend.demo.playing import MESSAGES_MAX, Playing
+from foresend.demo.playground import playing
+from foresend.demo.playground.named import NamedPerson
+from foresend.demo.playground.page import Page
+from foresend.demo.playground.playing import MESSAGES_MAX, Playing
 from schemas.ids import UserId
 from schemas.library import Release
 from tests.support import asgi

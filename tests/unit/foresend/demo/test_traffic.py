@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from foresend.demo.simulation import Act, Occasion
 from foresend.demo.traffic import WAITING_MAX, Traffic, call_of
+from foresend.simulation.simulation import Act, Occasion
 from schemas.events import EventKind
 from schemas.ids import SendId, SlotName, TemplateName, UserId, VariantId
 from tests.support.asked import AskedServer

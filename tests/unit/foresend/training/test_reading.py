@@ -62,7 +62,8 @@ def test_behaviour_and_examples_are_read_in_the_order_of_the_log() -> None:
 def test_what_is_no_behaviour_or_anothers_is_not_read() -> None:
     events = [
         event(1, kind=EventKind.IDENTIFY),
-        event(2, name="Email Link Clicked"),
+        event(2, name="Email Link Clicked", properties={"machine": True}),
+        event(2, name="Email Delivered"),
         event(3, name="Outcome Told"),
         event(4, workspace="ww"),
         event(5, name="Unsubscribed"),
@@ -70,6 +71,17 @@ def test_what_is_no_behaviour_or_anothers_is_not_read() -> None:
         LogRecord(b"w|u|9", b"", Position(7, 0, 7)),
     ]
     assert read(events, []).did == []
+
+
+def test_a_persons_click_is_behaviour_from_when_it_ended_its_exposure() -> None:
+    # given a click that waited, one of nothing shown, and an open
+    clicks = [
+        event(at_ms, name="Email Link Clicked", properties={"send_id": send}) for at_ms, send in ((5, "s"), (6, "t"))
+    ]
+    log = read([*clicks, event(7, name="Email Opened")], [example(9)])
+    # then the open counts at once, the click when it was found to be a person's, the other not at all
+    assert sorted((one.step.at_ms, one.at_ms) for one in log.did) == [(7, 7), (9, 5)]
+    assert read(clicks, []).did == []
 
 
 def test_an_erased_person_begins_anew() -> None:

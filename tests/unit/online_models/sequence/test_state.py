@@ -16,6 +16,7 @@ from online_models.sequence.state import (
     packed,
     step,
     stepped,
+    steps,
 )
 from online_models.sequence.weights import Floats, SequenceWeights
 from online_models.terms import hash_of_name
@@ -51,6 +52,15 @@ def test_the_same_steps_give_the_same_bytes_whatever_was_met_before() -> None:
     one, other = weights_of(), weights_of()
     step(b"", other, VIEWED._replace(item=hash_of_name("b")))
     assert step(step(b"", one, VIEWED), one, VIEWED) == step(step(b"", other, VIEWED), other, VIEWED)
+
+
+def test_steps_together_are_one_after_the_other_to_the_byte() -> None:
+    weights = weights_of()
+    told = [VIEWED, VIEWED._replace(item=hash_of_name("b")), VIEWED._replace(at_ms=VIEWED.at_ms + 90_000)]
+    one_by_one = b""
+    for one in told:
+        one_by_one = step(one_by_one, weights, one)
+    assert steps(b"", weights, told) == one_by_one
 
 
 def test_what_was_told_moves_the_state() -> None:
