@@ -65,7 +65,11 @@ def test_every_rule_returns_data_or_asks_for_what_is_there(live: WatchedDemo) ->
         asked = {name for rule in rules() for name in ({rule.record} if rule.record else rule.metrics)}
         return sorted(name for name in asked - set(QUIET) if not live.api.now(name))
 
-    wait_until(lambda: not without_data(), TRAFFIC_S, "data for every rule", every_s=ROUND_S)
+    def is_there() -> bool:
+        live.be_busy()
+        return not without_data()
+
+    wait_until(is_there, TRAFFIC_S, "data for every rule", every_s=ROUND_S)
 
     assert without_data() == []
     told = live.api.rules()
