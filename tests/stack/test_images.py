@@ -95,9 +95,9 @@ def test_an_image_is_nobodys_and_its_files_cannot_be_changed(built: Callable[...
     # Its entry point is `foresend`; a shell stands for somebody who got in.
     within = Image(image.layer, image.environment, image.folder, image.user)
 
-    tried = start(
-        within, "shell", "sh", "-c", f"id -u; touch /opt/x; touch /var/lib/foresend/x && echo there; ls {ROOT}"
-    )
+    # Where the checkout is in a folder that an image has of its own, it is not there at all.
+    looks = f"id -u; touch /opt/x; touch /var/lib/foresend/x && echo there; ls -A {ROOT} 2>/dev/null"
+    tried = start(within, "shell", "sh", "-c", looks)
 
     tried.wait_end()
     said = tried.said()
