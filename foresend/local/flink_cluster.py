@@ -71,6 +71,10 @@ class FlinkCluster:
         """The pid of its JVM, in which its Python runs too."""
         return self._child(number).pid
 
+    def id_of_task_manager(self, number: int) -> str:
+        """What Flink calls it; another one after each start."""
+        return self._ids[f"{TASK_MANAGER}-{number}"]
+
     def start(self, detached: bool = False) -> None:
         """Start all, and return when every task manager has registered.
 
@@ -172,7 +176,7 @@ class FlinkCluster:
         return child
 
     def _wait_registered(self, number: int) -> None:
-        own_id = self._ids[f"{TASK_MANAGER}-{number}"]
+        own_id = self.id_of_task_manager(number)
         processes.wait_ready(
             self._child(number),
             f"Flink's task manager {number}",

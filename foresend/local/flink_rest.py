@@ -70,6 +70,12 @@ class FlinkRest:
             vertex["tasks"]["RUNNING"] == vertex["parallelism"] for vertex in found["vertices"]
         )
 
+    def task_managers_of(self, job: str) -> set[str]:
+        """The ids of those that its subtasks were given to, of the newest attempt each."""
+        vertices = [vertex["id"] for vertex in self.get(f"/jobs/{job}")["vertices"]]
+        found = [self.get(f"/jobs/{job}/vertices/{vertex}") for vertex in vertices]
+        return {subtask["taskmanager-id"] for vertex in found for subtask in vertex["subtasks"]}
+
     def checkpoints(self, job: str) -> Checkpoints:
         """How its checkpoints went."""
         found = self.get(f"/jobs/{job}/checkpoints")

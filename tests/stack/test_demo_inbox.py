@@ -109,7 +109,8 @@ def test_the_same_by_pressing_what_is_on_the_page(addresses: dict[str, str], tmp
 @pytest.mark.timeout(900)
 def test_reads_go_on_while_the_task_manager_is_dead(demo: DemoProcess, addresses: dict[str, str]) -> None:
     ana = InboxProgram(addresses["ana"])
-    ana.do("kills")
+    did = ana.do("kills")["did"]
+    assert did == "The task manager was killed (SIGKILL).", did
     told = ana.until(lambda told: bool(told["outage"] and told["outage"]["is_over"]), BACK_S, "the job to be back")
 
     assert told["outage"]["reads"] > READS_MIN

@@ -27,6 +27,7 @@ def test_a_cluster_takes_a_job_stops_it_with_a_savepoint_and_leaves_nothing_runn
             FlinkCluster(tmp_path).start()
         job = cluster.submit(JobOrder(SCRIPT))
         wait_until(lambda: cluster.rest.tasks_running(job), 90, "the job to run")
+        assert cluster.rest.task_managers_of(job) == {cluster.id_of_task_manager(1)}
         assert main(["local", "cluster", "savepoint", "--folder", str(tmp_path)]) == 0
         assert Path(capsys.readouterr().out.strip().removeprefix("file:")).is_dir()
         assert cluster.rest.jobs() == {job: "FINISHED"}
