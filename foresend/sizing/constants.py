@@ -60,7 +60,7 @@ ROWS = Constant(
 )
 STATE = Constant(
     "state_bytes_of_a_person",
-    5_300,
+    5_600,
     "bytes",
     "all cells at the 99th percentile, with 200 events and 20 open exposures: most have a quarter of it",
     bench="models",

@@ -36,7 +36,7 @@ def test_a_large_one_counted_by_hand() -> None:
     assert size.collectors == 4  # 23 148 / 6 000
     assert size.cache_nodes == 3  # 23 148 × 0.5 × 2 / 10 000
     assert size.cache_bytes == 20_000_000 * 3_500 * 2 * 1.5
-    assert size.state_bytes == 20_000_000 * 5_300
+    assert size.state_bytes == 20_000_000 * 5_600
     assert size.kafka_bytes_per_day == 500_000_000 * 750
     assert size.cores == 16 + 4 + 3 + 3
 
